@@ -1,0 +1,184 @@
+"""What a person asks of one run: `RunConfig`, checked when it is built.
+
+A field left at None is decided later, by the recipe's base model and the machine (`core.settings`).
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from core.data_catalogue import check_data
+from core.errors import ConfigError
+from core.examples import TRIPLETS
+from core.losses import check_loss_params, loss_spec
+
+Shape = Literal["class-pairs", "scored-pairs", "positive-pairs", "triplets"]
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "negatives": ("none", "hard"),
+    "scheduler": ("linear", "cosine", "constant", "constant_with_warmup"),
+    "precision": ("fp32", "bf16", "fp16"),
+    "best_by": ("spearman_cosine", "pearson_cosine", "last"),
+}
+
+
+class Part(BaseModel):
+    """Settings cannot be changed once they are built, and a name that nobody knows is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ModelPart(Part):
+    """The model that training starts from."""
+
+    base_model: str = Field("static-minilm", description="a catalogue id, run:<id> of a finished run, or a model's folder")
+    max_seq_length: int | None = Field(None, ge=4, le=8192, description="texts are cut after this many tokens")
+
+
+class DataPart(Part):
+    """The rows, and the examples that are made of them."""
+
+    data: str = Field("sample", description="a data set's id, two joined by +, or file:<path>")
+    split: str = Field("train", description="the data set's own split")
+    examples: Shape | None = Field(None, description="the shape of the examples that the loss gets")
+    negatives: Literal["none", "hard"] | None = Field(None, description="hard: a contradiction of the same premise")
+
+
+class LossPart(Part):
+    """What pulls and what pushes."""
+
+    loss: str = Field("mnr", description="a loss of the catalogue")
+    loss_params: dict[str, float] = Field(default_factory=dict, description="the loss's own numbers, such as scale")
+
+
+class TrainingPart(Part):
+    """How long, how large, how fast."""
+
+    epochs: float | None = Field(None, gt=0, le=1000, description="passes over the examples")
+    max_steps: int | None = Field(None, ge=1, le=10_000_000, description="training ends after this many steps at the latest")
+    batch_size: int | None = Field(None, ge=1, le=8192, description="examples a step")
+    gradient_accumulation: int | None = Field(None, ge=1, le=1024, description="batches that one optimizer step adds up")
+    learning_rate: float | None = Field(None, gt=0, le=10, description="the optimizer's peak learning rate")
+    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] | None = Field(
+        None, description="how the learning rate falls after warm-up"
+    )
+    warmup: float | None = Field(None, ge=0, le=100_000, description="a share of all steps below 1, or a number of steps")
+    weight_decay: float | None = Field(None, ge=0, le=1, description="AdamW's weight decay")
+    precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="the number format of training")
+    seed: int = Field(42, ge=0, le=2**32 - 1, description="of every random choice")
+
+
+class WatchingPart(Part):
+    """What is measured and kept on the way."""
+
+    eval_batch_size: int | None = Field(None, ge=1, le=8192, description="texts encoded at once when measuring")
+    eval_every: int | None = Field(None, ge=1, le=10_000_000, description="steps between two evaluations")
+    log_every: int | None = Field(None, ge=1, le=1_000_000, description="steps between two points of the loss curve")
+    best_by: Literal["spearman_cosine", "pearson_cosine", "last"] | None = Field(
+        None, description="the evaluation figure that decides which step's model is kept"
+    )
+    snapshots: bool = Field(True, description="keep the probe texts' embeddings before and after, for Explore")
+
+
+class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
+    """One run, as it was asked for; `config.json` holds it and nobody rewrites it."""
+
+    kind: Literal["train", "score"] = Field("train", description="what the worker does with the folder")
+    recipe: str | None = Field(None, description="the recipe that the values came from")
+    size: Literal["instant", "laptop", "book"] | None = Field(None, description="the recipe's size")
+    yours: tuple[str, ...] = Field((), description="the names that a person set over the recipe")
+
+    @model_validator(mode="after")
+    def _check_fit(self) -> Self:
+        check_data(self.data, self.split)
+        spec = loss_spec(self.loss)
+        check_loss_params(self.loss, self.loss_params)
+        if self.kind == "score":
+            return self
+        if self.data.split("+")[0] == "stsb" and self.split != "train":
+            raise ConfigError("split", "STSB validation is for choosing and showing, never for training; use split=train.")
+        if self.examples is not None and self.examples not in spec.shapes:
+            raise ConfigError(
+                "examples", f"{self.loss} needs {' or '.join(spec.shapes)}, not {self.examples}; change one of the two."
+            )
+        self._check_negatives(spec.shapes)
+        if spec.in_batch_negatives and self.batch_size == 1:
+            raise ConfigError("batch_size", f"{self.loss} finds its negatives in the batch, which needs 2 examples or more.")
+        return self
+
+    def _check_negatives(self, shapes: tuple[str, ...]) -> None:
+        if self.negatives == "hard" and (TRIPLETS not in shapes or self.examples not in (None, TRIPLETS)):
+            raise ConfigError("negatives", "hard negatives make triplets; choose loss=mnr and leave examples automatic.")
+        if self.negatives == "none" and self.examples == TRIPLETS:
+            raise ConfigError("negatives", "triplets have a negative; choose negatives=hard or examples=positive-pairs.")
+
+
+def build_config(values: Mapping[str, Any]) -> RunConfig:
+    """Build a `RunConfig`; the first fault becomes a `ConfigError` that names the field and the way out."""
+    try:
+        return RunConfig.model_validate(dict(values))
+    except ValidationError as error:
+        raise _as_config_error(error.errors()[0]) from None
+
+
+def _as_config_error(fault: ErrorDetails) -> ConfigError:
+    path = [str(part) for part in fault["loc"]]
+    field, given = ".".join(path), str(fault["input"])[:40]
+    if fault["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(field, RunConfig.model_fields, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(sorted(RunConfig.model_fields))}."
+        return ConfigError("", f"'{field[:40]}' is no setting; {hint}")
+    if fault["type"] == "literal_error":
+        return ConfigError(field, f"'{given}' is not known; choose {fault['ctx']['expected']}.")
+    if not path or path[0] not in RunConfig.model_fields:
+        return ConfigError(field, fault["msg"])
+    return ConfigError(field, f"{given!r} cannot be used; choose {range_of(path[0])}.")
+
+
+def range_of(field: str) -> str:
+    """Say in words what a field takes, such as "a whole number from 1 to 8192"."""
+    annotation = str(RunConfig.model_fields[field].annotation)
+    if field == "loss_params":
+        return "numbers by name, such as loss_params.scale=20"
+    if "bool" in annotation:
+        return "true or false"
+    if "int" not in annotation and "float" not in annotation:
+        return "a name"
+    words = "a whole number" if "int" in annotation else "a number"
+    for bound in RunConfig.model_fields[field].metadata:
+        match bound:
+            case Ge(ge=low):
+                words += f" from {low:g}" if isinstance(low, float) else f" from {low}"
+            case Gt(gt=low):
+                words += f" above {low}"
+            case Le(le=high) | Lt(lt=high):
+                words += f" to {high}" if " from " in words else f", {high} at most"
+    return words
+
+
+def parse_assignments(assignments: list[str]) -> dict[str, Any]:
+    """Turn `["batch_size=64", "loss_params.scale=10"]` into nested values; text that is no JSON stays text."""
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        path, sign, text = assignment.partition("=")
+        if not sign or not path:
+            raise ConfigError("", f"'{assignment[:40]}' is no setting; write name=value, such as batch_size=64.")
+        *parents, last = path.split(".")
+        place = values
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise ConfigError(path, f"{parent} was given a value already; set it once.")
+        place[last] = _parse_value(text)
+    return values
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,151 @@
+"""STSB, or the sample's pairs where it is not here: Pearson and Spearman as the chapter's evaluator gives them."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
+
+from core.errors import DataError, DivergenceError, MissingDataError
+from core.examples import SCORED_ROWS
+from core.files import read_json, write_json
+from core.machine import library_versions
+from core.sources import load_rows
+
+SIMILARITIES = ["cosine", "dot", "manhattan", "euclidean"]
+CHUNK_TEXTS = 512
+Between = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Pairs with gold scores 0..1; `id` is "<data>/<split>", `sha256` names the very pairs."""
+
+    id: str
+    sentences1: list[str]
+    sentences2: list[str]
+    gold: list[float]
+    sha256: str
+    found: str
+
+
+def load_evaluation_set(data: str, split: str, data_dir: Path | None) -> EvaluationSet:
+    """Load scored pairs.
+
+    Raises:
+        DataError: they are not here, or are no scored pairs.
+    """
+    rows = load_rows(data, split, data_dir)
+    if rows.kind != SCORED_ROWS:
+        raise DataError(f"{data[:60]}/{split} has no similarity scores to measure with; choose stsb or sample with split=validation.")
+    frame = rows.frame
+    return EvaluationSet(
+        id=f"{data}/{split}",
+        sentences1=frame["sentence1"].tolist(),
+        sentences2=frame["sentence2"].tolist(),
+        gold=frame["score"].tolist(),
+        sha256=rows.sha256,
+        found=rows.found,
+    )
+
+
+def default_evaluation_set(data_dir: Path | None) -> EvaluationSet:
+    """Return STSB validation from the data folder or the Hub's cache, else the sample's pairs.
+
+    A file that is there and broken is an error, not a reason to measure on something else in silence.
+    """
+    try:
+        return load_evaluation_set("stsb", "validation", data_dir)
+    except MissingDataError:
+        return load_evaluation_set("sample", "validation", data_dir)
+
+
+class _InterruptibleEvaluator(EmbeddingSimilarityEvaluator):
+    """The library's evaluator, encoding in chunks so that it can tell how far it is and be left."""
+
+    def __init__(self, pairs: EvaluationSet, batch_size: int, between: Between) -> None:
+        super().__init__(
+            pairs.sentences1,
+            pairs.sentences2,
+            pairs.gold,
+            batch_size=batch_size,
+            similarity_fn_names=SIMILARITIES,  # type: ignore[arg-type]  # a list of the four literals
+            write_csv=False,
+        )
+        self._between = between
+        self._done = 0
+
+    def embed_inputs(self, model: SentenceTransformer, sentences: Any, **_: Any) -> np.ndarray:
+        """Encode (n) texts to (n, dim) fp32."""
+        chunks = []
+        for start in range(0, len(sentences), CHUNK_TEXTS):
+            self._between(self._done, 2 * len(self.sentences1))
+            texts = sentences[start : start + CHUNK_TEXTS]
+            chunks.append(model.encode(texts, batch_size=self.batch_size, show_progress_bar=False))
+            self._done += len(texts)
+        return np.concatenate(chunks)
+
+    def store_metrics_in_model_card_data(self, *_: Any, **__: Any) -> None:
+        """Keep nothing: the library's model card would carry training sentences."""
+
+
+def score_pairs(
+    model: SentenceTransformer, pairs: EvaluationSet, batch_size: int, between: Between = lambda _done, _total: None
+) -> dict[str, float]:
+    """Return the ten figures: Pearson and Spearman of cosine, dot, Manhattan, Euclidean, and their maxima, in -1..1.
+
+    `between` is called before each chunk of texts with how many are done, and may raise to leave.
+
+    Raises:
+        DivergenceError: the embeddings are NaN or all alike, so that no correlation exists.
+    """
+    model.eval()
+    figures = {name: float(value) for name, value in _InterruptibleEvaluator(pairs, batch_size, between)(model).items()}
+    if not all(math.isfinite(value) for value in figures.values()):
+        raise DivergenceError(
+            "The model gives every text the same embedding, or none that is a number: its space has collapsed. "
+            "Lower the learning rate and start again."
+        )
+    return figures
+
+
+def score_record(pairs: EvaluationSet, figures: dict[str, float], seconds: float) -> dict[str, Any]:
+    """Return what a score's JSON file holds: the figures and everything needed to trust them."""
+    return {
+        "data": pairs.id,
+        "figures": figures,
+        "pairs": len(pairs.gold),
+        "data_sha256": pairs.sha256,
+        "found": pairs.found,
+        "precision": "fp32",
+        "seconds": round(seconds, 3),
+        "versions": library_versions(),
+        "measured": time.time(),
+    }
+
+
+def score_model(
+    fingerprint: str, pairs: EvaluationSet, runs_dir: Path, measure: Callable[[], dict[str, float]]
+) -> dict[str, Any]:
+    """Return a model's score record from the cache, or measure and keep it; other weights or pairs are another record."""
+    key = json.dumps([fingerprint, pairs.id, pairs.sha256, library_versions()])
+    path = runs_dir / ".scores" / hashlib.sha256(key.encode()).hexdigest()[:32] / "score.json"
+    record = read_json(path)
+    if not isinstance(record, dict):
+        began = time.monotonic()
+        record = score_record(pairs, measure(), time.monotonic() - began)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, record)
+    return record
+
+
+def write_score(run_path: Path, which: str, record: dict[str, Any]) -> None:
+    """Keep a score in a run's folder; `which` is "before" or "after"."""
+    write_json(run_path / "scores" / f"{record['data'].replace('/', '-')}.{which}.json", record)

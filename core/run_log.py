@@ -1,0 +1,84 @@
+"""The worker's side of a run folder: it alone writes the state and the events, and looks for STOP."""
+
+import contextlib
+import threading
+import time
+from pathlib import Path
+
+from core.events import Event, EventWriter, ProgressEvent, StateEvent
+from core.runs import RunFolder
+
+LOOK_SECONDS = 0.2
+
+
+class Stopped(Exception):  # noqa: N818  not an error: somebody pressed Stop
+    """Raised out of a long phase when the person asked to end it."""
+
+
+class RunLog:
+    """Writes a run's state and events; safe to use from the heartbeat's thread as well."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.has_stepped = False
+        self._events = EventWriter(run.events_path)
+        self._lock = threading.Lock()
+        self._looked_at = 0.0
+        self._wish: str | None = None
+
+    @property
+    def data_dir(self) -> Path | None:
+        """The data folder that the run was started with."""
+        status = self.run.status()
+        return Path(status.data_dir) if status and status.data_dir else None
+
+    def set_status(self, **changes: object) -> None:
+        """Change fields of `status.json`."""
+        with self._lock:
+            self.run.set_status(**changes)
+
+    def write(self, event: Event) -> None:
+        """Append an event."""
+        with self._lock:
+            self._events.write(event)
+
+    def enter(self, state: str, detail: str = "") -> None:
+        """Go on to the next state, in `status.json` and among the events."""
+        self.set_status(state=state, detail=detail, heartbeat=time.time())
+        self.write(StateEvent(state, detail))
+
+    def end(self, state: str, detail: str, **changes: object) -> None:
+        """Write the last state; the status counts, so a full disk may cost the event only."""
+        with contextlib.suppress(OSError):
+            self.write(StateEvent(state, detail))
+        self.set_status(state=state, detail=detail, finished=time.time(), **changes)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Tell how far a phase outside training has come."""
+        self.write(ProgressEvent(phase, done, total))
+
+    def stop_wish(self) -> str | None:
+        """Return None, "stop" or "skip-scoring"; the disk is asked at most every 0.2 s."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            self._wish = self.run.stop_wish()
+        return self._wish
+
+    def raise_if_stopped(self) -> None:
+        """Leave what comes before the first step.
+
+        Raises:
+            Stopped: Stop was pressed.
+        """
+        if self.stop_wish():
+            raise Stopped
+
+    def raise_if_skipped(self) -> None:
+        """Leave a scoring that the person does not want to wait for.
+
+        Raises:
+            Stopped: Stop was pressed a second time.
+        """
+        if self.stop_wish() == "skip-scoring":
+            raise Stopped

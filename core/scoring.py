@@ -1,0 +1,31 @@
+"""The work of a folder whose kind is `score`: measure one model on one evaluation set."""
+
+from core.evaluation import load_evaluation_set, score_model, score_pairs, write_score
+from core.machine import read_machine
+from core.models import load_model, model_fingerprint
+from core.base_models import kind_of
+from core.run_log import RunLog
+from core.settings import settle, settled_values
+
+
+def score(log: RunLog) -> None:
+    """Score `base_model` on `data`/`split` in fp32 and keep the record as the folder's "after".
+
+    Raises:
+        DataError: the pairs are not here.
+        ModelError: the model is not here.
+    """
+    config, runs_dir, machine = log.run.config(), log.run.path.parent, read_machine()
+    pairs = load_evaluation_set(config.data, config.split, log.data_dir)
+    settings = settled_values(settle(config, kind_of(config.base_model, runs_dir), machine))
+    log.enter("evaluating", f"Scoring {config.base_model} on {pairs.id}")
+
+    def measure() -> dict[str, float]:
+        model = load_model(config.base_model, runs_dir, machine.device)
+        return score_pairs(
+            model, pairs, settings["eval_batch_size"], lambda done, total: log.progress("Scoring", done, total)
+        )
+
+    record = score_model(model_fingerprint(config.base_model, runs_dir), pairs, runs_dir, measure)
+    write_score(log.run.path, "after", record)
+    log.end("done", f"Scored on {pairs.id}")

@@ -1,0 +1,231 @@
+"""The one process that starts, ends and buries workers: `python -m core.supervisor RUNS`."""
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from core.errors import MachineError, RunError
+from core.files import read_json, write_json
+from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
+from core.runs import RunFolder, Status, iter_runs
+
+TICK_SECONDS = 0.1
+IDLE_SECONDS = 60.0
+KILL_AFTER_SECONDS = 3.0
+SILENT_SECONDS = 60.0
+PRELOADED = ("torch", "sentence_transformers", "datasets", "accelerate", "pandas", "core.worker")
+# The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
+
+
+class Supervisor:
+    """Keeps one runs folder: starts what is queued, one at a time, and writes the last word on what died."""
+
+    def __init__(self, runs_dir: Path, fork: bool) -> None:
+        self.runs_dir = runs_dir
+        self.fork = fork
+        self.ready = threading.Event()
+        self.broken = ""
+        self.children: dict[str, Child] = {}
+        self.kill_at: dict[str, float] = {}
+        self._known_final: dict[str, tuple[int, int]] = {}
+        self._busy_until = time.monotonic() + IDLE_SECONDS
+
+    def preload(self) -> None:
+        """Import what workers need, once; imports only, so that a fork finds no thread and no CUDA context."""
+        try:
+            for name in PRELOADED if self.fork else ():
+                importlib.import_module(name)
+        except ImportError as error:
+            self.broken = f"{error.name or 'A library'} cannot be imported; run pip install -r requirements.txt and start again."
+            raise
+        finally:
+            self.ready.set()
+
+    def open_runs(self) -> list[tuple[RunFolder, Status]]:
+        """Return the runs that are queued or working; a final one is read again only when its status changed."""
+        found = []
+        for run in iter_runs(self.runs_dir):
+            try:
+                facts = (run.path / "status.json").stat()
+            except FileNotFoundError:
+                continue
+            mark = (facts.st_mtime_ns, facts.st_size)
+            if self._known_final.get(run.id) == mark:
+                continue
+            status = run.status()
+            if status is not None and status.is_final and run.id not in self.children:
+                self._known_final[run.id] = mark
+            elif status is not None:
+                found.append((run, status))
+        return found
+
+    def tick(self) -> None:
+        """Bury the dead, end the cancelled, start the next."""
+        open_runs = self.open_runs()
+        for run, status in open_runs:
+            self._look_after(run, status)
+        waiting = [(status.rank, run) for run, status in open_runs if status.state == "queued" and not run.is_cancelled()]
+        working = [run for run, status in open_runs if status.is_working]
+        if waiting and not working and not self.children and self.ready.is_set():
+            self.start(min(waiting, key=lambda one: one[0])[1])
+        if open_runs or self.children or self._wanted():
+            self._busy_until = time.monotonic() + IDLE_SECONDS
+
+    def _wanted(self) -> bool:
+        """Tell whether an app has touched `.alive` within the last minute."""
+        with contextlib.suppress(FileNotFoundError):
+            return abs(time.time() - (self.runs_dir / ".alive").stat().st_mtime) < IDLE_SECONDS
+        return False
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing ran, waited or watched for a minute."""
+        return time.monotonic() > self._busy_until
+
+    def _look_after(self, run: RunFolder, status: Status) -> None:
+        code = self._exit_code(run, status)
+        if code is not None:
+            self._bury(run, code)
+        elif run.is_cancelled():
+            self._end(run, status)
+        elif status.is_working and run.stop_wish() and _is_silent(status):
+            end_process(status.pid, status.pid_started, force=True)
+
+    def _exit_code(self, run: RunFolder, status: Status) -> int | str | None:
+        """Return how the run's process ended, or None while it lives or has not begun."""
+        child = self.children.get(run.id)
+        if child is not None:
+            code = child.poll()
+            if code is not None:
+                del self.children[run.id]
+            return code
+        if status.is_working and not is_alive(status.pid, status.pid_started):
+            return "exit code unknown, for its supervisor ended before it"
+        return None
+
+    def _bury(self, run: RunFolder, code: int | str) -> None:
+        """Write the last state of a run whose process is gone, unless the worker did so itself."""
+        self.kill_at.pop(run.id, None)
+        status = run.status()
+        if status is None or status.is_final:
+            return
+        if run.is_cancelled():
+            _finish(run, "stopped", "Cancelled; nothing was kept.")
+            return
+        how = signal_name(code) if isinstance(code, int) else code
+        last = run.last_log_lines()
+        error = {"kind": "interrupted", "message": f"The worker's process is gone ({how}). Start the run again.", "log": last}
+        _finish(run, "interrupted", f"The worker's process is gone ({how}).", error)
+
+    def _end(self, run: RunFolder, status: Status) -> None:
+        """End a cancelled run: TERM at once, KILL after 3 s; one that only waits leaves the queue."""
+        child = self.children.get(run.id)
+        if child is None and not status.is_working:
+            _finish(run, "stopped", "Cancelled before it began.")
+            return
+        pid, started = (child.pid, start_time(child.pid)) if child else (status.pid, status.pid_started)
+        deadline = self.kill_at.get(run.id)
+        if deadline is None:
+            self.kill_at[run.id] = time.monotonic() + KILL_AFTER_SECONDS
+            end_process(pid, started)
+        elif time.monotonic() > deadline:
+            end_process(pid, started, force=True)
+
+    def start(self, run: RunFolder) -> None:
+        """Start a worker on a run: forked from the preloaded libraries where that is safe, spawned elsewhere."""
+        if self.broken:
+            _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
+        elif self.fork:
+            from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there
+
+            self.children[run.id] = fork_child(lambda: worker.main(run.path))
+        else:
+            self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path)
+
+
+def _finish(run: RunFolder, state: str, detail: str, error: dict[str, object] | None = None) -> None:
+    run.set_status(state=state, detail=detail, finished=time.time(), error=error or {})
+
+
+def _is_silent(status: Status) -> bool:
+    """Tell whether a worker's heartbeat has not moved for a minute: then it hangs and may be ended."""
+    return status.heartbeat is not None and time.time() - status.heartbeat > SILENT_SECONDS
+
+
+def forks_here() -> bool:
+    """Tell whether workers are forked: on Linux, unless `STUDIO_SPAWN=1`."""
+    return sys.platform == "linux" and os.environ.get("STUDIO_SPAWN") != "1"
+
+
+def lock(runs_dir: Path) -> IO[str] | None:
+    """Take the folder's lock for as long as the file stays open, or return None where another holds it.
+
+    Raises:
+        MachineError: the file system has no locks.
+    """
+    file = (runs_dir / ".lock").open("a")
+    try:
+        _lock_at_once(file)
+    except (BlockingIOError, PermissionError):
+        file.close()
+        return None
+    except OSError:
+        file.close()
+        raise MachineError(f"{runs_dir} lies on a disk without file locks; choose a local folder with --runs-dir.") from None
+    return file
+
+
+def _lock_at_once(file: IO[str]) -> None:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415  Windows alone has it
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415  and all others have this
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def ensure_supervisor(runs_dir: Path) -> None:
+    """Start a supervisor unless one is at work; two started at once settle it by the lock."""
+    known = read_json(runs_dir / ".supervisor.json")
+    if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
+        return
+    spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
+
+
+def main() -> int:
+    """Serve a runs folder until nobody needs it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs_dir", type=Path)
+    runs_dir: Path = parser.parse_args().runs_dir.resolve()
+    if not runs_dir.is_dir():
+        raise RunError(f"There is no runs folder {runs_dir}.")
+    held = lock(runs_dir)
+    if held is None:
+        return 0
+    # A forked worker must not hold the lock when this process dies.
+    os.register_at_fork(after_in_child=held.close)
+    os.environ |= OFFLINE
+    write_json(runs_dir / ".supervisor.json", {"pid": os.getpid(), "started": start_time(os.getpid())})
+    supervisor = Supervisor(runs_dir, forks_here())
+    threading.Thread(target=supervisor.preload, name="preload", daemon=True).start()
+    while not supervisor.is_idle() and runs_dir.is_dir():
+        try:
+            supervisor.tick()
+        except OSError as error:
+            # A full disk or a folder deleted meanwhile: the next tick looks again.
+            print(f"{time.strftime('%H:%M:%S')} {error}", file=sys.stderr, flush=True)  # noqa: T201
+            time.sleep(1)
+        time.sleep(TICK_SECONDS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

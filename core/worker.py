@@ -1,0 +1,86 @@
+"""One process, one run folder, then it ends: `python -m core.worker RUN`. All memory is free afterwards."""
+
+import argparse
+import contextlib
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from core.errors import DiskFullError, StudioError, is_disk_full, one_sentence
+from core.processes import start_time
+from core.run_log import RunLog
+from core.runs import RunFolder
+from core.scoring import score
+from core.supervisor import lock
+from core.training import train
+
+HEARTBEAT_SECONDS = 1.0
+NICENESS = 5
+WORK: Mapping[str, Callable[[RunLog], None]] = MappingProxyType({"train": train, "score": score})
+
+
+def main(run_path: Path) -> int:
+    """Do what the folder asks for and write how it ended; the exit code is 0, or 1 when it failed."""
+    run = RunFolder(run_path)
+    _become_a_worker(run)
+    held = lock(run.path)
+    if held is None:
+        # Another supervisor's worker has it.
+        return 0
+    run.set_status(state="loading", started=time.time(), pid=os.getpid(), pid_started=start_time(os.getpid()))
+    log = RunLog(run)
+    ended = threading.Event()
+    threading.Thread(target=_keep_beating, args=(log, ended), daemon=True).start()
+    try:
+        WORK[run.config().kind](log)
+        return 0
+    except Exception as error:  # noqa: BLE001  the last line of defence: whatever it was, the page has to say so
+        return _fail(log, error)
+    finally:
+        ended.set()
+
+
+def _become_a_worker(run: RunFolder) -> None:
+    """Leave the supervisor's session, print into the run's log, and let the page go first."""
+    with contextlib.suppress(PermissionError, AttributeError):
+        os.setsid()
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICENESS)
+    out = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.close(out)
+
+
+def _keep_beating(log: RunLog, ended: threading.Event) -> None:
+    while not ended.wait(HEARTBEAT_SECONDS):
+        # A full disk must not kill the heart: the next beat may find room.
+        with contextlib.suppress(OSError):
+            log.set_status(heartbeat=time.time())
+
+
+def _fail(log: RunLog, error: Exception) -> int:
+    """Write why it ended. A `StudioError` is the person's to mend; anything else is ours, so its traceback is kept."""
+    if is_disk_full(error):
+        error = DiskFullError(
+            "The disk is full, so nothing more could be saved; free some space and start the run again. Earlier runs are untouched."
+        )
+    if isinstance(error, StudioError):
+        kind, message = error.kind, one_sentence(error)
+    else:
+        traceback.print_exc()
+        kind, message = "bug", f"The run ended with an error of its own: {one_sentence(error, 160)}. See the run's log."
+    fault = {"kind": kind, "message": message, "before_first_step": not log.has_stepped, "log": log.run.last_log_lines()}
+    log.end("failed", message, error=fault)
+    return 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    sys.exit(main(parser.parse_args().run.resolve()))
