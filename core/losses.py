@@ -35,48 +35,52 @@ class LossSpec:
     in_batch_negatives: bool = False
 
 
-LOSSES: Mapping[str, LossSpec] = MappingProxyType({
-    spec.id: spec
-    for spec in (
-        LossSpec(
-            id="softmax",
-            title="Softmax",
-            class_name="SoftmaxLoss",
-            shapes=(CLASS_PAIRS,),
-            what_it_does="A small classifier reads both embeddings and their difference and names the pair's class. "
-            "The space is shaped only in passing: nothing in it asks for a large cosine between equal meanings.",
-            formula="cross-entropy(W [u; v; |u − v|], class)",
-            when="To see where sentence embeddings began; cosine similarity or MNR give better ones from the same rows.",
-            paper="Reimers and Gurevych 2019, Sentence-BERT, arXiv:1908.10084, section 3",
-        ),
-        LossSpec(
-            id="cosine-similarity",
-            title="Cosine similarity",
-            class_name="CosineSimilarityLoss",
-            shapes=(SCORED_PAIRS,),
-            what_it_does="Moves the cosine of a pair towards its score. "
-            "Entailments are pulled to 1, neutral and contradicting pairs are pushed to 0.",
-            formula="(score − cos(u, v))²",
-            when="When pairs come with a score, such as STSB's ratings, or with labels that can be turned into one.",
-            paper="Reimers and Gurevych 2019, Sentence-BERT, arXiv:1908.10084, section 3",
-        ),
-        LossSpec(
-            id="mnr",
-            title="Multiple negatives ranking (MNR)",
-            class_name="MultipleNegativesRankingLoss",
-            shapes=(POSITIVE_PAIRS, TRIPLETS),
-            what_it_does="Each anchor has to find its own positive among all the positives of the batch. "
-            "With triplets, the hard negatives of the batch stand among the candidates as well.",
-            formula="−log( exp(s·cos(a, p)) / Σ exp(s·cos(a, candidate)) ),  s = scale = 1 / temperature",
-            when="The first choice when all you have is pairs that belong together; larger batches make it harder and better.",
-            paper="Henderson et al. 2017, arXiv:1705.00652, section 4; van den Oord et al. 2018, arXiv:1807.03748",
-            parameters=(
-                LossParameter("scale", 20.0, 0.1, 200.0, "1 / temperature: how sharply the best candidate is told from the rest"),
+LOSSES: Mapping[str, LossSpec] = MappingProxyType(
+    {
+        spec.id: spec
+        for spec in (
+            LossSpec(
+                id="softmax",
+                title="Softmax",
+                class_name="SoftmaxLoss",
+                shapes=(CLASS_PAIRS,),
+                what_it_does="A small classifier reads both embeddings and their difference and names the pair's class. "
+                "The space is shaped only in passing: nothing in it asks for a large cosine between equal meanings.",
+                formula="cross-entropy(W [u; v; |u − v|], class)",
+                when="To see where sentence embeddings began; cosine similarity or MNR give better ones from the same rows.",
+                paper="Reimers and Gurevych 2019, Sentence-BERT, arXiv:1908.10084, section 3",
             ),
-            in_batch_negatives=True,
-        ),
-    )
-})
+            LossSpec(
+                id="cosine-similarity",
+                title="Cosine similarity",
+                class_name="CosineSimilarityLoss",
+                shapes=(SCORED_PAIRS,),
+                what_it_does="Moves the cosine of a pair towards its score. "
+                "Entailments are pulled to 1, neutral and contradicting pairs are pushed to 0.",
+                formula="(score − cos(u, v))²",
+                when="When pairs come with a score, such as STSB's ratings, or with labels that can be turned into one.",
+                paper="Reimers and Gurevych 2019, Sentence-BERT, arXiv:1908.10084, section 3",
+            ),
+            LossSpec(
+                id="mnr",
+                title="Multiple negatives ranking (MNR)",
+                class_name="MultipleNegativesRankingLoss",
+                shapes=(POSITIVE_PAIRS, TRIPLETS),
+                what_it_does="Each anchor has to find its own positive among all the positives of the batch. "
+                "With triplets, the hard negatives of the batch stand among the candidates as well.",
+                formula="−log( exp(s·cos(a, p)) / Σ exp(s·cos(a, candidate)) ),  s = scale = 1 / temperature",
+                when="The first choice when all you have is pairs that belong together; larger batches are harder and better.",
+                paper="Henderson et al. 2017, arXiv:1705.00652, section 4; van den Oord et al. 2018, arXiv:1807.03748",
+                parameters=(
+                    LossParameter(
+                        "scale", 20.0, 0.1, 200.0, "1 / temperature: how sharply the best candidate is told from the rest"
+                    ),
+                ),
+                in_batch_negatives=True,
+            ),
+        )
+    }
+)
 
 
 def loss_spec(loss: str) -> LossSpec:

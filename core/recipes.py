@@ -31,9 +31,9 @@ def _mnr_hard_negatives() -> RunConfig:
 
 
 def _quick_demo() -> RunConfig:
-    return _instant_on_nli(
-        "quick-demo", "mnr", data="sample", examples="triplets", negatives="hard", batch_size=16, epochs=10.0
-    )
+    # Learning rate and length were chosen on STSB's train part; the sample's pairs had no say.
+    tuned = {"batch_size": 32, "epochs": 20.0, "learning_rate": 3e-3}
+    return _instant_on_nli("quick-demo", "mnr", data="sample", examples="positive-pairs", negatives="none", **tuned)
 
 
 @dataclass(frozen=True)
@@ -46,42 +46,44 @@ class RecipeSpec:
     sizes: Mapping[str, Callable[[], RunConfig]]
 
 
-RECIPES: Mapping[str, RecipeSpec] = MappingProxyType({
-    spec.id: spec
-    for spec in (
-        RecipeSpec(
-            "quick-demo",
-            "Quick demo",
-            "A few seconds on the sentences that ship with the studio: the whole way from loss curve to map.",
-            MappingProxyType({"instant": _quick_demo}),
-        ),
-        RecipeSpec(
-            "softmax",
-            "Softmax",
-            "The first loss of the chapter. It learns to name the relation of two sentences; "
-            "their cosine is not what it trains, and it shows.",
-            MappingProxyType({"instant": _softmax}),
-        ),
-        RecipeSpec(
-            "cosine-similarity",
-            "Cosine similarity",
-            "The same rows, asked directly for cosines: 1 for what follows, 0 for the rest.",
-            MappingProxyType({"instant": _cosine_similarity}),
-        ),
-        RecipeSpec(
-            "mnr",
-            "MNR",
-            "Entailments only. Every other positive of the batch is a negative for free, and that beats labels.",
-            MappingProxyType({"instant": _mnr}),
-        ),
-        RecipeSpec(
-            "mnr-hard-negatives",
-            "MNR with hard negatives",
-            "MNR again, with a contradiction of the same premise beside each positive: close in words, wrong in meaning.",
-            MappingProxyType({"instant": _mnr_hard_negatives}),
-        ),
-    )
-})
+RECIPES: Mapping[str, RecipeSpec] = MappingProxyType(
+    {
+        spec.id: spec
+        for spec in (
+            RecipeSpec(
+                "quick-demo",
+                "Quick demo",
+                "A few seconds on the sentences that ship with the studio: the whole way from loss curve to map.",
+                MappingProxyType({"instant": _quick_demo}),
+            ),
+            RecipeSpec(
+                "softmax",
+                "Softmax",
+                "The first loss of the chapter. It learns to name the relation of two sentences; "
+                "their cosine is not what it trains, and it shows.",
+                MappingProxyType({"instant": _softmax}),
+            ),
+            RecipeSpec(
+                "cosine-similarity",
+                "Cosine similarity",
+                "The same rows, asked directly for cosines: 1 for what follows, 0 for the rest.",
+                MappingProxyType({"instant": _cosine_similarity}),
+            ),
+            RecipeSpec(
+                "mnr",
+                "MNR",
+                "Entailments only. Every other positive of the batch is a negative for free, and that beats labels.",
+                MappingProxyType({"instant": _mnr}),
+            ),
+            RecipeSpec(
+                "mnr-hard-negatives",
+                "MNR with hard negatives",
+                "MNR again, with a contradiction of the same premise beside each positive: close in words, wrong in meaning.",
+                MappingProxyType({"instant": _mnr_hard_negatives}),
+            ),
+        )
+    }
+)
 
 
 def recipe_config(recipe: str, size: str | None = None) -> RunConfig:

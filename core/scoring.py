@@ -1,9 +1,9 @@
 """The work of a folder whose kind is `score`: measure one model on one evaluation set."""
 
+from core.base_models import kind_of
 from core.evaluation import load_evaluation_set, score_model, score_pairs, write_score
 from core.machine import read_machine
 from core.models import load_model, model_fingerprint
-from core.base_models import kind_of
 from core.run_log import RunLog
 from core.settings import settle, settled_values
 
@@ -22,9 +22,7 @@ def score(log: RunLog) -> None:
 
     def measure() -> dict[str, float]:
         model = load_model(config.base_model, runs_dir, machine.device)
-        return score_pairs(
-            model, pairs, settings["eval_batch_size"], lambda done, total: log.progress("Scoring", done, total)
-        )
+        return score_pairs(model, pairs, settings["eval_batch_size"], lambda done, total: log.progress("Scoring", done, total))
 
     record = score_model(model_fingerprint(config.base_model, runs_dir), pairs, runs_dir, measure)
     write_score(log.run.path, "after", record)

@@ -22,10 +22,12 @@ TUNED_FOR_THE_KIND = frozenset({
     "weight_decay", "precision", "max_seq_length", "eval_every", "eval_batch_size",
 })  # fmt: skip
 
-AUTOMATIC: Mapping[str, Mapping[str, Any]] = MappingProxyType({
-    STATIC: MappingProxyType({"learning_rate": 5e-3, "batch_size": 256, "eval_batch_size": 512, "evaluations": 10}),
-    SENTENCE: MappingProxyType({"learning_rate": 2e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 3}),
-})
+AUTOMATIC: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        STATIC: MappingProxyType({"learning_rate": 5e-3, "batch_size": 256, "eval_batch_size": 512, "evaluations": 10}),
+        SENTENCE: MappingProxyType({"learning_rate": 2e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 3}),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -188,9 +188,7 @@ def _kind_of_columns(names: Mapping[str, str], where: str) -> str:
             raise DataError(f"{where} has no column score or label; add one with a similarity, such as 0 to 5.")
         return SCORED_ROWS
     have = ", ".join(list(names)[:6])[:80] or "none"
-    raise DataError(
-        f"{where} lacks columns: it has {have}; it needs premise, hypothesis, label or sentence1, sentence2, score."
-    )
+    raise DataError(f"{where} lacks columns: it has {have}; it needs premise, hypothesis, label or sentence1, sentence2, score.")
 
 
 def _labels(column: pd.Series, where: str) -> tuple[pd.Series, tuple[str, ...]]:

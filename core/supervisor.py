@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -68,6 +69,7 @@ class Supervisor:
 
     def tick(self) -> None:
         """Bury the dead, end the cancelled, start the next."""
+        self._reap()
         open_runs = self.open_runs()
         for run, status in open_runs:
             self._look_after(run, status)
@@ -88,26 +90,21 @@ class Supervisor:
         """Tell whether nothing ran, waited or watched for a minute."""
         return time.monotonic() > self._busy_until
 
+    def _reap(self) -> None:
+        """Bury the workers that have ended, also when somebody deleted their folder meanwhile."""
+        for name, child in list(self.children.items()):
+            code = child.poll()
+            if code is not None:
+                del self.children[name]
+                self._bury(RunFolder(self.runs_dir / name), code)
+
     def _look_after(self, run: RunFolder, status: Status) -> None:
-        code = self._exit_code(run, status)
-        if code is not None:
-            self._bury(run, code)
+        if status.is_working and run.id not in self.children and not is_alive(status.pid, status.pid_started):
+            self._bury(run, "how is unknown: its supervisor ended before it")
         elif run.is_cancelled():
             self._end(run, status)
         elif status.is_working and run.stop_wish() and _is_silent(status):
             end_process(status.pid, status.pid_started, force=True)
-
-    def _exit_code(self, run: RunFolder, status: Status) -> int | str | None:
-        """Return how the run's process ended, or None while it lives or has not begun."""
-        child = self.children.get(run.id)
-        if child is not None:
-            code = child.poll()
-            if code is not None:
-                del self.children[run.id]
-            return code
-        if status.is_working and not is_alive(status.pid, status.pid_started):
-            return "exit code unknown, for its supervisor ended before it"
-        return None
 
     def _bury(self, run: RunFolder, code: int | str) -> None:
         """Write the last state of a run whose process is gone, unless the worker did so itself."""
@@ -120,7 +117,11 @@ class Supervisor:
             return
         how = signal_name(code) if isinstance(code, int) else code
         last = run.last_log_lines()
-        error = {"kind": "interrupted", "message": f"The worker's process is gone ({how}). Start the run again.", "log": last}
+        error: dict[str, object] = {
+            "kind": "interrupted",
+            "message": f"The worker's process is gone ({how}). Start the run again.",
+            "log": last,
+        }
         _finish(run, "interrupted", f"The worker's process is gone ({how}).", error)
 
     def _end(self, run: RunFolder, status: Status) -> None:
@@ -149,8 +150,8 @@ class Supervisor:
             self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path)
 
 
-def _finish(run: RunFolder, state: str, detail: str, error: dict[str, object] | None = None) -> None:
-    run.set_status(state=state, detail=detail, finished=time.time(), error=error or {})
+def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object] | None = None) -> None:
+    run.set_status(state=state, detail=detail, finished=time.time(), error=dict(error or {}))
 
 
 def _is_silent(status: Status) -> bool:

@@ -2,14 +2,12 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer import losses
-from sentence_transformers.util.misc import disable_datasets_caching
 from transformers import PrinterCallback, set_seed
 
 from core.base_models import kind_of
@@ -89,8 +87,9 @@ def count_steps(settings: dict[str, Any], examples: int) -> int:
     """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`."""
     batches = -(-examples // settings["batch_size"])
     steps_an_epoch = -(-batches // settings["gradient_accumulation"])
-    steps = max(1, round(steps_an_epoch * settings["epochs"]))
-    return min(steps, settings["max_steps"] or steps)
+    steps: int = max(1, round(steps_an_epoch * settings["epochs"]))
+    most: int | None = settings["max_steps"]
+    return min(steps, most or steps)
 
 
 def describe(
@@ -233,6 +232,7 @@ def score_after(run: TrainingRun) -> None:
     Raises:
         Stopped: somebody pressed Stop a second time.
     """
+
     def between(done: int, total: int) -> None:
         run.log.raise_if_skipped()
         run.log.progress("Scoring the trained model", done, total)

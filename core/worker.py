@@ -68,7 +68,7 @@ def _fail(log: RunLog, error: Exception) -> int:
     """Write why it ended. A `StudioError` is the person's to mend; anything else is ours, so its traceback is kept."""
     if is_disk_full(error):
         error = DiskFullError(
-            "The disk is full, so nothing more could be saved; free some space and start the run again. Earlier runs are untouched."
+            "The disk is full, so nothing more could be saved; free some space and start again. Earlier runs are untouched."
         )
     if isinstance(error, StudioError):
         kind, message = error.kind, one_sentence(error)

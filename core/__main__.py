@@ -1,0 +1,261 @@
+"""The command line: `python -m core {list,train,score,stop,cancel,delete}`. It imports no torch: workers do the work."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from core.base_models import BASE_MODELS, kind_of
+from core.config import RunConfig, build_config, parse_assignments
+from core.data_catalogue import DATA_SETS
+from core.errors import ConfigError, StudioError, one_sentence
+from core.files import read_json
+from core.losses import LOSSES
+from core.places import data_dir_from, runs_dir_from
+from core.recipes import RECIPES, recipe_config
+from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, list_runs, open_run
+from core.series import FollowedRun
+from core.settings import override
+from core.supervisor import ensure_supervisor
+
+POLL_SECONDS = 0.1
+ENSURE_SECONDS = 1.0
+FAULT_EXIT, FAILED_EXIT = 2, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; faults found before the first step end with 2 and one sentence on stderr."""
+    given = _parser().parse_args(arguments)
+    try:
+        code: int = given.command(given)
+        return code
+    except StudioError as error:
+        return _say_fault(one_sentence(error))
+    except KeyboardInterrupt:
+        print("\nThe run goes on without this window; python -m core stop RUN ends it.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description="Train, score and look after embedding models.")
+    commands = parser.add_subparsers(required=True)
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--runs-dir", type=Path, help="where runs are kept (STUDIO_RUNS_DIR, else ./runs)")
+        sub.add_argument("--data-dir", type=Path, help="your data folder (STUDIO_DATA_DIR)")
+        sub.add_argument("--json", action="store_true", help="print JSON")
+        sub.set_defaults(command=command)
+        return sub
+
+    listing = add("list", list_what, "List what can be chosen, or the runs.")
+    listing.add_argument("what", choices=("models", "data", "losses", "recipes", "runs"))
+    train = add("train", train_run, "Train a recipe or a config.json and wait for it.")
+    train.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
+    train.add_argument("--size", choices=("instant", "laptop", "book"))
+    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
+    score = add("score", score_model, "Score a run's model, a catalogue model or a model folder.")
+    score.add_argument("model", metavar="RUN_OR_MODEL")
+    score.add_argument("--on", default="stsb", metavar="DATA")
+    score.add_argument("--split", default="validation")
+    add("stop", stop_run, "End training after the step in progress; what is trained is kept.").add_argument("run")
+    add("cancel", cancel_run, "End a run at once and keep nothing.").add_argument("run")
+    add("delete", remove_run, "Delete a run's folder.").add_argument("run")
+    return parser
+
+
+def list_what(given: argparse.Namespace) -> int:
+    """Print a catalogue or the runs as a table, or as JSON."""
+    rows = {
+        "models": lambda: [
+            _columns(spec, "id kind parameters dimension max_seq_length licence") for spec in BASE_MODELS.values()
+        ],
+        "data": lambda: [_columns(spec, "id title splits licence source") for spec in DATA_SETS.values()],
+        "losses": lambda: [_columns(spec, "id title shapes paper") for spec in LOSSES.values()],
+        "recipes": lambda: [_columns(spec, "id title sizes teaches") for spec in RECIPES.values()],
+        "runs": lambda: [_run_row(run, status) for run, status in list_runs(runs_dir_from(given.runs_dir))],
+    }[given.what]()
+    if given.json:
+        print(json.dumps(rows, ensure_ascii=False))
+    else:
+        _print_table(rows)
+    return 0
+
+
+def _columns(spec: object, names: str) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return value if isinstance(value, str | int | float) else list(value)
+
+    return {name: plain(getattr(spec, name)) for name in names.split()}
+
+
+def _run_row(run: RunFolder, status: Status) -> dict[str, Any]:
+    config = read_json(run.path / "config.json") or {}
+    figures = next(iter(run.scores("after").values()), {})
+    return {
+        "run": run.id,
+        "state": status.state,
+        "recipe": config.get("recipe") or "own settings",
+        "spearman_cosine": round(figures["spearman_cosine"], 4) if figures else None,
+        "seconds": _seconds(status),
+    }
+
+
+def _seconds(status: Status) -> float | None:
+    if status.started is None:
+        return None
+    return round((status.finished or time.time()) - status.started, 1)
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        print("Nothing yet. python -m core train quick-demo starts a first run.")
+        return
+    texts = [{key: _cell(value) for key, value in row.items()} for row in rows]
+    widths = {key: max(len(key), *(len(row[key]) for row in texts)) for key in texts[0]}
+    for row in [{key: key for key in widths}, *texts]:
+        print("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def train_run(given: argparse.Namespace) -> int:
+    """Queue a run, follow it to its end, and print one JSON line."""
+    runs_dir, data_dir = runs_dir_from(given.runs_dir), data_dir_from(given.data_dir)
+    config = _asked_config(given, runs_dir)
+    # Found here as well as in the worker: a wrong base model should not wait for torch.
+    kind_of(config.base_model, runs_dir)
+    run = create_run(ensure_runs_dir(runs_dir), config, data_dir)
+    print(f"Run {run.id}", file=sys.stderr)
+    status = _follow(run)
+    result = {
+        "run": run.id,
+        "state": status.state,
+        "baseline": run.scores("before"),
+        "scores": run.scores("after"),
+        "seconds": _seconds(status),
+        "chain": [],
+    }
+    print(json.dumps(result, ensure_ascii=False))
+    return _exit_code(status)
+
+
+def _asked_config(given: argparse.Namespace, runs_dir: Path) -> RunConfig:
+    yours = parse_assignments(given.assignments)
+    if not given.recipe.endswith(".json"):
+        return override(recipe_config(given.recipe, given.size), yours, runs_dir)
+    values = read_json(Path(given.recipe))
+    if not isinstance(values, dict):
+        raise ConfigError("", f"{given.recipe[-80:]} is missing or no JSON object; write settings such as {{'batch_size': 64}}.")
+    asked = {key: value for key, value in values.items() if key not in ("recipe", "size", "yours", "kind") and value is not None}
+    return override(build_config({}), asked | yours, runs_dir)
+
+
+def _follow(run: RunFolder) -> Status:
+    """Draw a progress bar on stderr until the run has ended."""
+    followed, ensured = FollowedRun(run.events_path), 0.0
+    with tqdm(total=None, unit="step", file=sys.stderr, leave=True) as bar:
+        while True:
+            if time.monotonic() - ensured > ENSURE_SECONDS:
+                ensure_supervisor(run.path.parent)
+                ensured = time.monotonic()
+            status = run.status()
+            if status is None:
+                raise ConfigError("", f"Run {run.id} was deleted while it went on.")
+            followed.read_on()
+            _draw(bar, status, followed)
+            if status.is_final:
+                return status
+            time.sleep(POLL_SECONDS)
+
+
+def _draw(bar: "tqdm[Any]", status: Status, followed: FollowedRun) -> None:
+    bar.set_description(status.state if status.state != "queued" else "waiting for its turn", refresh=False)
+    if followed.steps:
+        last = followed.steps[-1]
+        bar.total, bar.n = last["total_steps"], last["step"]
+        bar.set_postfix(loss=f"{last['loss']:.4f}", refresh=False)
+    bar.refresh()
+
+
+def _exit_code(status: Status) -> int:
+    if status.state == "done" or (status.state == "stopped" and status.has_model):
+        return 0
+    message = status.error.get("message") or status.detail
+    print(message, file=sys.stderr)
+    return FAULT_EXIT if status.error.get("before_first_step") and status.error.get("kind") != "bug" else FAILED_EXIT
+
+
+def score_model(given: argparse.Namespace) -> int:
+    """Score a model through the queue and print its figures."""
+    runs_dir, data_dir = ensure_runs_dir(runs_dir_from(given.runs_dir)), data_dir_from(given.data_dir)
+    base_model = given.model
+    if base_model not in BASE_MODELS and not Path(base_model).is_dir():
+        base_model = f"run:{open_run(runs_dir, base_model.removeprefix('run:')).id}"
+    elif base_model not in BASE_MODELS:
+        base_model = str(Path(base_model).resolve())
+    kind_of(base_model, runs_dir)
+    config = build_config({"kind": "score", "base_model": base_model, "data": given.on, "split": given.split})
+    run = create_run(runs_dir, config, data_dir)
+    status = _follow(run)
+    scores = run.scores("after")
+    delete_run(run)
+    if given.json and scores:
+        print(json.dumps(scores, ensure_ascii=False))
+    elif scores:
+        figures = next(iter(scores.values()))
+        _print_table([{"figure": name, next(iter(scores)): f"{value:.4f}"} for name, value in figures.items()])
+    return _exit_code(status)
+
+
+def stop_run(given: argparse.Namespace) -> int:
+    """Ask a run to end after its step in progress; a second time also skips the scoring."""
+    return _ask(given, "stop", lambda run: run.request_stop())
+
+
+def cancel_run(given: argparse.Namespace) -> int:
+    """Ask the supervisor to end a run's process."""
+    return _ask(given, "cancel", lambda run: run.request_cancel())
+
+
+def _ask(given: argparse.Namespace, what: str, request: Callable[[RunFolder], None]) -> int:
+    runs_dir = runs_dir_from(given.runs_dir)
+    run = open_run(runs_dir, given.run)
+    status = run.status()
+    if status is not None and not status.is_final:
+        request(run)
+        ensure_supervisor(runs_dir)
+        what = f"{what} asked"
+    else:
+        what = "ended before" if status is None else f"already {status.state}"
+    print(json.dumps({"run": run.id, "answer": what}) if given.json else f"Run {run.id}: {what}.")
+    return 0
+
+
+def remove_run(given: argparse.Namespace) -> int:
+    """Delete a run that has come to its end."""
+    run = open_run(runs_dir_from(given.runs_dir), given.run)
+    delete_run(run)
+    print(json.dumps({"run": run.id, "answer": "deleted"}) if given.json else f"Run {run.id}: deleted.")
+    return 0
+
+
+def _say_fault(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return FAULT_EXIT
+
+
+if __name__ == "__main__":
+    # No part of a command asks a server outside by itself.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""Where runs and data lie: what was asked for, else the environment, else beside the program."""
+
+import os
+from pathlib import Path
+
+
+def runs_dir_from(given: Path | None = None) -> Path:
+    """Return the runs folder as an absolute path; it need not exist yet."""
+    return Path(given or os.environ.get("STUDIO_RUNS_DIR") or "runs").expanduser().resolve()
+
+
+def data_dir_from(given: Path | None = None) -> Path | None:
+    """Return the data folder as an absolute path, or None where none was named."""
+    named = given or os.environ.get("STUDIO_DATA_DIR")
+    return Path(named).expanduser().resolve() if named else None
