@@ -1,0 +1,51 @@
+"""Start Contrastive Studio: `python app.py`, then open http://127.0.0.1:7860."""
+
+import argparse
+import os
+import sys
+import threading
+from pathlib import Path
+
+
+def main() -> int:
+    """Build the page, serve it until Ctrl-C, and leave running runs alone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs-dir", type=Path, help="where runs are kept (STUDIO_RUNS_DIR, else ./runs)")
+    parser.add_argument("--data-dir", type=Path, help="your data folder (STUDIO_DATA_DIR)")
+    given = parser.parse_args()
+    # No request leaves this machine unless a person asked for something from the Hub.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from core.errors import StudioError, one_sentence
+
+    try:
+        return serve(given.runs_dir, given.data_dir)
+    except StudioError as error:
+        print(one_sentence(error), file=sys.stderr)
+        return 2
+
+
+def serve(runs_dir: Path | None, data_dir: Path | None) -> int:
+    """Serve the page; a fault before it stands is a `StudioError`."""
+    from core.machine import read_machine
+    from core.places import data_dir_from, runs_dir_from
+    from core.runs import ensure_runs_dir, list_runs
+    from ui.launch import keep_alive, launch
+    from ui.studio import Studio
+
+    studio = Studio(ensure_runs_dir(runs_dir_from(runs_dir)), data_dir_from(data_dir), read_machine())
+    closed = threading.Event()
+    keep_alive(studio.runs_dir, closed)
+    page = launch(studio)
+    try:
+        page.block_thread()
+    finally:
+        closed.set()
+        going = [run.id for run, status in list_runs(studio.runs_dir) if not status.is_final]
+        for name in going:
+            print(f"Run {name} goes on without the page; python -m core stop {name} ends it, keeping what it learned.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

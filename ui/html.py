@@ -1,0 +1,31 @@
+"""Small pieces of HTML; every text that came from outside is escaped here."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+def hint(text: str) -> str:
+    """Return a quiet line of explanation."""
+    return f'<div class="hint">{escape(text)}</div>'
+
+
+def problem(text: str) -> str:
+    """Return a fault as the page shows it, or nothing for no fault."""
+    return f'<div class="problem" role="alert">{escape(text)}</div>' if text else ""
+
+
+def empty(text: str) -> str:
+    """Return what stands where nothing is yet."""
+    return f'<div class="empty">{escape(text)}</div>'
+
+
+def card(title: str, *paragraphs: str) -> str:
+    """Return a titled box with paragraphs of plain text."""
+    return f'<div class="card"><h3>{escape(title)}</h3>' + "".join(f"<p>{escape(text)}</p>" for text in paragraphs) + "</div>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of plain texts."""
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table class="facts"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -1,0 +1,132 @@
+"""The only place where widget values become a `RunConfig` and back.
+
+The page keeps two things: `yours`, what the person set, and `shown`, what the widgets were last told. A
+widget that differs from what it was told was changed by hand; an emptied one goes back to recipe or machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from core.base_models import SENTENCE, kind_of
+from core.config import RunConfig, range_of
+from core.errors import StudioError, one_sentence
+from core.losses import LOSSES, loss_spec
+from core.recipes import recipe_config
+from core.settings import Setting, override, settle
+from ui.studio import Studio
+
+SCALE = "loss_params.scale"
+FORM_KEYS = (
+    "base_model", "max_seq_length", "data", "loss", "negatives", SCALE,
+    "epochs", "batch_size", "learning_rate", "seed",
+    "max_steps", "gradient_accumulation", "scheduler", "warmup", "weight_decay", "precision",
+    "eval_every", "log_every", "eval_batch_size", "best_by", "snapshots",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FormState:
+    """The form after a change: what goes to the widgets, what is remembered, and what is wrong, if anything."""
+
+    yours: dict[str, Any]
+    shown: dict[str, Any]
+    config: RunConfig | None = None
+    settled: dict[str, Setting] = field(default_factory=dict)
+    fault: str = ""
+
+
+def start_form(studio: Studio, recipe: str) -> FormState:
+    """Return the form as a recipe fills it."""
+    return _fill(studio, recipe, {}, {})
+
+
+def change_form(
+    studio: Studio, recipe: str, yours: Mapping[str, Any], shown: Mapping[str, Any], values: Sequence[Any]
+) -> FormState:
+    """Return the form after the person changed a widget."""
+    told = dict(zip(FORM_KEYS, values, strict=True))
+    changed = {key: value for key, value in told.items() if not _same(value, shown.get(key))}
+    mine = {key: value for key, value in ({**yours, **changed}).items() if value not in (None, "")}
+    if "loss" in changed:
+        # Another loss takes other examples and other numbers.
+        mine.pop("negatives", None)
+        mine.pop(SCALE, None)
+    return _fill(studio, recipe, mine, told)
+
+
+def _same(value: Any, other: Any) -> bool:
+    return (None if value == "" else value) == (None if other == "" else other)
+
+
+def _fill(studio: Studio, recipe: str, yours: dict[str, Any], told: dict[str, Any]) -> FormState:
+    try:
+        config = start_config(studio, recipe, yours)
+        settled = settle(config, kind_of(config.base_model, studio.runs_dir), studio.machine)
+    except StudioError as error:
+        return FormState(yours, told, fault=one_sentence(error))
+    return FormState(yours, _to_widgets(config, settled), config, settled)
+
+
+def _nested(yours: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: value for key, value in yours.items() if key != SCALE}
+    return values | ({"loss_params": {"scale": yours[SCALE]}} if SCALE in yours else {})
+
+
+def _to_widgets(config: RunConfig, settled: Mapping[str, Setting]) -> dict[str, Any]:
+    parameters = {parameter.name: parameter.default for parameter in loss_spec(config.loss).parameters}
+    shown = {key: settled[key].value for key in FORM_KEYS if key != SCALE}
+    return shown | {SCALE: config.loss_params.get("scale", parameters.get("scale"))}
+
+
+def settings_table(form: FormState) -> str:
+    """Return every setting with its value and whose choice it is."""
+    rows = []
+    for key, setting in form.settled.items():
+        value = setting.value
+        text = "worked out from the run's length" if key == "eval_every" and value is None else _as_text(value)
+        fit = RunConfig.model_fields[key].description or ""
+        rows.append(
+            f"<tr><td><code>{escape(key)}</code></td><td>{escape(text)}</td>"
+            f'<td><span class="origin {setting.origin}">{setting.origin}</span></td>'
+            f"<td>{escape(fit)}; {escape(range_of(key))}</td></tr>"
+        )
+    head = "<tr><th>Setting</th><th>Value</th><th>Whose choice</th><th>What it is, and its range</th></tr>"
+    return f'<div class="scroll"><table class="facts"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number:g}" for name, number in value.items()) or "the loss's own"
+    return "—" if value is None else str(value)
+
+
+def plan_line(form: FormState) -> str:
+    """Return what will be trained, as a line that a newcomer can read."""
+    if form.config is None:
+        return ""
+    values = {key: setting.value for key, setting in form.settled.items()}
+    parts = [
+        form.config.base_model, f"{form.config.data} as {values['examples']}", LOSSES[form.config.loss].title,
+        f"{values['epochs']:g} epochs of batches of {values['batch_size']}",
+    ]  # fmt: skip
+    line = "<i>→</i>".join(f"<span>{escape(part)}</span>" for part in parts)
+    kind = kind_note(form)
+    return f'<div class="plan">{line}</div>' + (f'<div class="hint">{escape(kind)}</div>' if kind else "")
+
+
+def kind_note(form: FormState) -> str:
+    """Say how long this will roughly take, where that is not a matter of seconds."""
+    if form.config is None or form.config.base_model != "all-minilm-l6-v2":
+        return ""
+    return f"A {SENTENCE} embedding model trains in minutes on a CPU; static-minilm in seconds."
+
+
+def start_config(studio: Studio, recipe: str, yours: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration that Start training queues.
+
+    Raises:
+        StudioError: the settings do not fit together; the sentence says what to change.
+    """
+    return override(recipe_config(recipe), _nested(yours), studio.runs_dir)

@@ -1,0 +1,92 @@
+"""The Runs tab: every run, to open or to delete."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from core.errors import StudioError, one_sentence
+from core.files import read_json
+from core.runs import RunFolder, Status, delete_run, list_runs
+from ui.html import hint
+from ui.studio import Studio
+
+COLUMNS = ["Run", "State", "Recipe", "Base model", "Data", "Measured on", "Before", "After", "Seconds", "Started"]
+
+
+@dataclass(frozen=True)
+class RunsTab:
+    """The tab's components."""
+
+    table: gr.Dataframe
+    chosen: gr.Textbox
+    open: gr.Button
+    delete: gr.Button
+    really: gr.Button
+
+
+def build_runs_tab() -> RunsTab:
+    """Lay out the tab."""
+    gr.HTML(
+        hint("Every run is a folder on disk; a closed page or a restarted app loses none. Click a row, then choose what to do.")
+    )
+    table = gr.Dataframe(headers=COLUMNS, interactive=False, wrap=True, show_label=False, max_height=420, elem_id="runs-table")
+    with gr.Row():
+        chosen = gr.Textbox(label="Chosen run", interactive=False, placeholder="Click a row above", scale=3)
+        open_button = gr.Button("Open", variant="primary", interactive=False, scale=1)
+        delete = gr.Button("Delete", interactive=False, scale=1)
+        really = gr.Button("Really delete", variant="stop", visible=False, scale=1)
+    return RunsTab(table, chosen, open_button, delete, really)
+
+
+def runs_table(studio: Studio) -> pd.DataFrame:
+    """Return every training run, newest first; the scores are Spearman of the cosines."""
+    rows = [_row(run, status) for run, status in list_runs(studio.runs_dir)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _row(run: RunFolder, status: Status) -> list[str]:
+    config = read_json(run.path / "config.json") or {}
+    before, after = run.scores("before"), run.scores("after")
+    data = next(iter(before), "")
+    seconds = f"{(status.finished or time.time()) - status.started:.0f}" if status.started else ""
+    started = time.strftime("%d %b %H:%M", time.localtime(status.created))
+    return [
+        run.id, status.state, str(config.get("recipe") or "own settings"), str(config.get("base_model", "")),
+        str(config.get("data", "")), data.replace("/", " "), _score(before.get(data)), _score(after.get(data)), seconds, started,
+    ]  # fmt: skip
+
+
+def _score(figures: dict[str, float] | None) -> str:
+    return f"{figures['spearman_cosine']:.4f}" if figures else ""
+
+
+def choose_row(table: pd.DataFrame, event: gr.SelectData) -> tuple[Any, ...]:
+    """Take the run of a clicked row and make its buttons work."""
+    row = event.index[0] if isinstance(event.index, list | tuple) else event.index
+    name = str(table.iloc[int(row)]["Run"])
+    return name, gr.update(interactive=True), gr.update(visible=True, interactive=True), gr.update(visible=False)
+
+
+def ask_again() -> tuple[Any, Any]:
+    """Put a second button in the first one's place: what is deleted is gone."""
+    return gr.update(visible=False), gr.update(visible=True)
+
+
+def delete_chosen(studio: Studio, name: str) -> tuple[Any, ...]:
+    """Delete the chosen run and show what is left.
+
+    Raises:
+        gr.Error: a worker still has it.
+    """
+    run = studio.run(name)
+    try:
+        if run is not None:
+            delete_run(run)
+            studio.followed.forget(run.events_path)
+    except StudioError as error:
+        raise gr.Error(one_sentence(error), print_exception=False) from None
+    nothing = gr.update(interactive=False)
+    return runs_table(studio), "", nothing, gr.update(visible=True, interactive=False), gr.update(visible=False)

@@ -1,0 +1,34 @@
+"""What every handler needs to know of this app: where runs and data lie, and whom it follows."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import RunError
+from core.machine import Machine
+from core.runs import RunFolder, open_run
+from core.series import FollowedRuns
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One running app."""
+
+    runs_dir: Path
+    data_dir: Path | None
+    machine: Machine
+    followed: FollowedRuns = field(default_factory=FollowedRuns)
+
+    def run(self, name: str | None) -> RunFolder | None:
+        """Return a run by its id, or None where none was chosen or it was deleted meanwhile."""
+        try:
+            return open_run(self.runs_dir, name) if name else None
+        except RunError:
+            return None
+
+
+def bound(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
+    """Give a handler its studio and keep its name, by which the page's scripts call it."""
+    return functools.update_wrapper(functools.partial(handler, studio), handler)

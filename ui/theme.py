@@ -1,0 +1,59 @@
+"""The look: one theme, light and dark, from fonts that are on the machine."""
+
+import gradio as gr
+
+THEME = gr.themes.Default(
+    primary_hue=gr.themes.colors.indigo,
+    neutral_hue=gr.themes.colors.slate,
+    font=["Inter", "ui-sans-serif", "system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
+    radius_size=gr.themes.sizes.radius_md,
+)
+
+CSS = """
+.gradio-container {max-width: 1240px !important; margin: 0 auto !important}
+.studio-title h1 {font-size: 1.45rem; font-weight: 650; letter-spacing: -.01em; margin: .3rem 0 .1rem}
+.studio-title p {color: var(--body-text-color-subdued); margin: 0 0 .2rem}
+.hint {color: var(--body-text-color-subdued); font-size: .92rem; line-height: 1.5}
+.hint b {color: var(--body-text-color)}
+.problem {border-left: 3px solid #dc2626; padding: .5rem .8rem; background: color-mix(in srgb, #dc2626 9%, transparent);
+  border-radius: 4px; color: var(--body-text-color)}
+.card {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .8rem 1rem;
+  background: var(--background-fill-primary); color: var(--body-text-color)}
+.card h3 {font-size: 1rem; margin: 0 0 .3rem; font-weight: 620}
+.card p {margin: .25rem 0; line-height: 1.5}
+.card code, .facts code {font-size: .86rem; background: var(--background-fill-secondary); padding: .1rem .3rem; border-radius: 4px}
+.plan {display: flex; flex-wrap: wrap; gap: .4rem .6rem; align-items: center}
+.plan span {padding: .2rem .65rem; border-radius: 999px; background: var(--background-fill-secondary);
+  border: 1px solid var(--border-color-primary); font-size: .92rem}
+.plan i {color: var(--body-text-color-subdued); font-style: normal}
+table.facts {border-collapse: collapse; width: 100%; font-size: .92rem; color: var(--body-text-color)}
+table.facts th, table.facts td {text-align: left; padding: .38rem .7rem; border-bottom: 1px solid var(--border-color-primary);
+  vertical-align: top}
+table.facts th {font-weight: 600; color: var(--body-text-color-subdued); font-size: .84rem; white-space: nowrap}
+table.facts td.number, table.facts th.number {text-align: right; font-variant-numeric: tabular-nums}
+table.facts tr.main td {font-weight: 620}
+.scroll {overflow-x: auto}
+.rise {color: #15803d} .fall {color: #b91c1c} .dark .rise {color: #4ade80} .dark .fall {color: #f87171}
+.origin {font-size: .8rem; color: var(--body-text-color-subdued)} .origin.yours {color: #4f46e5; font-weight: 600}
+.dark .origin.yours {color: #a5b4fc}
+.tiles {display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: .6rem; margin-bottom: .6rem}
+.tile {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .5rem .75rem;
+  background: var(--background-fill-primary)}
+.tile small {display: block; color: var(--body-text-color-subdued); font-size: .78rem}
+.tile b {font-size: 1.12rem; font-weight: 620; font-variant-numeric: tabular-nums; color: var(--body-text-color)}
+.charts {display: grid; grid-template-columns: 1fr 1fr; gap: .6rem}
+.chart {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .4rem .3rem 0;
+  background: var(--background-fill-primary); min-width: 0}
+.chart h4 {margin: .1rem .7rem 0; font-size: .9rem; font-weight: 600; color: var(--body-text-color)}
+.chart.small .plot {height: 150px} .chart .plot {height: 280px}
+@media (max-width: 700px) {.charts {grid-template-columns: 1fr}}
+.says {min-height: 1.5rem; margin: .2rem 0 .6rem; color: var(--body-text-color)}
+.bar {height: 6px; border-radius: 3px; background: var(--background-fill-secondary); overflow: hidden; margin: .35rem 0}
+.bar div {height: 100%; background: #6366f1; width: 0; transition: width .3s}
+details.log {margin-top: .7rem} details.log summary {cursor: pointer; color: var(--body-text-color-subdued)}
+details.log pre {max-height: 220px; overflow: auto; font-size: .8rem; line-height: 1.5; background: var(--background-fill-secondary);
+  color: var(--body-text-color); padding: .6rem .8rem; border-radius: 6px; white-space: pre-wrap}
+.map-plot {height: 560px}
+.empty {padding: 2.2rem 1rem; text-align: center; color: var(--body-text-color-subdued)}
+"""

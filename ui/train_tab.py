@@ -1,0 +1,109 @@
+"""The Train tab: the handful of numbers that matter, the three buttons, and the live figure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.config import CHOICES, range_of
+from core.errors import StudioError, one_sentence
+from core.runs import create_run
+from core.supervisor import ensure_supervisor
+from ui.live import build_live_figure
+from ui.run_form import start_config
+from ui.studio import Studio
+
+LABELS = {
+    "epochs": "Epochs",
+    "batch_size": "Batch size",
+    "learning_rate": "Learning rate",
+    "seed": "Seed",
+    "max_steps": "Steps at most",
+    "gradient_accumulation": "Accumulated batches",
+    "warmup": "Warm-up",
+    "weight_decay": "Weight decay",
+    "eval_every": "Evaluate every … steps",
+    "log_every": "Log every … steps",
+    "eval_batch_size": "Evaluation batch size",
+    "scheduler": "Scheduler",
+    "precision": "Precision",
+    "best_by": "Keep the best by",
+}
+MAIN_NUMBERS = ("epochs", "batch_size", "learning_rate", "seed")
+MORE_NUMBERS = (
+    "max_steps", "gradient_accumulation", "warmup", "weight_decay", "eval_every", "log_every", "eval_batch_size",
+)  # fmt: skip
+WHOLE_NUMBERS = {"batch_size", "seed", "max_steps", "gradient_accumulation", "eval_every", "log_every", "eval_batch_size"}
+
+
+@dataclass(frozen=True)
+class TrainTab:
+    """The tab's components; `settings` maps a setting's name to its widget."""
+
+    plan: gr.HTML
+    problem: gr.HTML
+    start: gr.Button
+    stop: gr.Button
+    cancel: gr.Button
+    settings: dict[str, Any]
+    table: gr.HTML
+    live: gr.HTML
+
+
+def build_train_tab(studio: Studio) -> TrainTab:
+    """Lay out the tab."""
+    plan = gr.HTML()
+    problem = gr.HTML()
+    with gr.Row():
+        start = gr.Button("Start training", variant="primary", scale=3)
+        stop = gr.Button("Stop", interactive=False, scale=1)
+        cancel = gr.Button("Cancel", variant="stop", interactive=False, scale=1)
+    live = build_live_figure(studio)
+    settings: dict[str, Any] = {}
+    with gr.Row():
+        for key in MAIN_NUMBERS:
+            settings[key] = _number(key)
+    with gr.Accordion("More settings, and whose choice each value is", open=False):
+        with gr.Row():
+            for key in MORE_NUMBERS:
+                settings[key] = _number(key)
+        with gr.Row():
+            for key in ("scheduler", "precision", "best_by"):
+                settings[key] = gr.Dropdown(list(CHOICES[key]), label=LABELS[key])
+            settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after")
+        table = gr.HTML()
+    return TrainTab(plan, problem, start, stop, cancel, settings, table, live)
+
+
+def _number(key: str) -> gr.Number:
+    precision = 0 if key in WHOLE_NUMBERS else None
+    return gr.Number(label=LABELS[key], info=range_of(key), precision=precision, min_width=130)
+
+
+def start_training(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
+    """Queue a run from what the form says, and return its id.
+
+    Raises:
+        gr.Error: the settings do not fit together, or the run cannot be written.
+    """
+    try:
+        run = create_run(studio.runs_dir, start_config(studio, recipe, yours), studio.data_dir)
+        ensure_supervisor(studio.runs_dir)
+    except StudioError as error:
+        raise gr.Error(one_sentence(error), print_exception=False) from None
+    return run.id
+
+
+def stop_training(studio: Studio, name: str | None) -> None:
+    """Ask the run to end after its step in progress; asked again, without scoring."""
+    run = studio.run(name)
+    if run is not None:
+        run.request_stop()
+
+
+def cancel_training(studio: Studio, name: str | None) -> None:
+    """Ask the supervisor to end the run's process."""
+    run = studio.run(name)
+    if run is not None:
+        run.request_cancel()
+        ensure_supervisor(studio.runs_dir)
