@@ -13,13 +13,12 @@ from tqdm import tqdm
 
 from core.base_models import BASE_MODELS, kind_of
 from core.config import RunConfig, build_config, parse_assignments
-from core.data_catalogue import DATA_SETS
 from core.errors import ConfigError, StudioError, one_sentence
 from core.files import read_json
-from core.losses import LOSSES
+from core.listing import list_rows, print_table, run_seconds
 from core.places import data_dir_from, runs_dir_from
-from core.recipes import RECIPES, recipe_config
-from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, list_runs, open_run
+from core.recipes import recipe_config
+from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
 from core.series import FollowedRun
 from core.settings import override
 from core.supervisor import ensure_supervisor
@@ -72,61 +71,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def list_what(given: argparse.Namespace) -> int:
     """Print a catalogue or the runs as a table, or as JSON."""
-    rows = {
-        "models": lambda: [
-            _columns(spec, "id kind parameters dimension max_seq_length licence") for spec in BASE_MODELS.values()
-        ],
-        "data": lambda: [_columns(spec, "id title splits licence source") for spec in DATA_SETS.values()],
-        "losses": lambda: [_columns(spec, "id title shapes paper") for spec in LOSSES.values()],
-        "recipes": lambda: [_columns(spec, "id title sizes teaches") for spec in RECIPES.values()],
-        "runs": lambda: [_run_row(run, status) for run, status in list_runs(runs_dir_from(given.runs_dir))],
-    }[given.what]()
+    rows = list_rows(given.what, runs_dir_from(given.runs_dir))
     if given.json:
         print(json.dumps(rows, ensure_ascii=False))
     else:
-        _print_table(rows)
+        print_table(rows)
     return 0
-
-
-def _columns(spec: object, names: str) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        return value if isinstance(value, str | int | float) else list(value)
-
-    return {name: plain(getattr(spec, name)) for name in names.split()}
-
-
-def _run_row(run: RunFolder, status: Status) -> dict[str, Any]:
-    config = read_json(run.path / "config.json") or {}
-    figures = next(iter(run.scores("after").values()), {})
-    return {
-        "run": run.id,
-        "state": status.state,
-        "recipe": config.get("recipe") or "own settings",
-        "spearman_cosine": round(figures["spearman_cosine"], 4) if figures else None,
-        "seconds": _seconds(status),
-    }
-
-
-def _seconds(status: Status) -> float | None:
-    if status.started is None:
-        return None
-    return round((status.finished or time.time()) - status.started, 1)
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        print("Nothing yet. python -m core train quick-demo starts a first run.")
-        return
-    texts = [{key: _cell(value) for key, value in row.items()} for row in rows]
-    widths = {key: max(len(key), *(len(row[key]) for row in texts)) for key in texts[0]}
-    for row in [{key: key for key in widths}, *texts]:
-        print("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
 
 
 def train_run(given: argparse.Namespace) -> int:
@@ -138,12 +88,12 @@ def train_run(given: argparse.Namespace) -> int:
     run = create_run(ensure_runs_dir(runs_dir), config, data_dir)
     print(f"Run {run.id}", file=sys.stderr)
     status = _follow(run)
-    result = {
+    result: dict[str, Any] = {
         "run": run.id,
         "state": status.state,
         "baseline": run.scores("before"),
         "scores": run.scores("after"),
-        "seconds": _seconds(status),
+        "seconds": run_seconds(status),
         "chain": [],
     }
     print(json.dumps(result, ensure_ascii=False))
@@ -214,7 +164,7 @@ def score_model(given: argparse.Namespace) -> int:
         print(json.dumps(scores, ensure_ascii=False))
     elif scores:
         figures = next(iter(scores.values()))
-        _print_table([{"figure": name, next(iter(scores)): f"{value:.4f}"} for name, value in figures.items()])
+        print_table([{"figure": name, next(iter(scores)): f"{value:.4f}"} for name, value in figures.items()])
     return _exit_code(status)
 
 

@@ -63,7 +63,8 @@ class TrainingWatch(TrainerCallback):
             return
         self._take(state, logs)
         due = state.global_step % self._settings["eval_every"] == 0 or state.global_step == self._total
-        if due and not control.should_training_stop:
+        # At the last step the trainer has asked itself to stop: only a person's wish skips the evaluation.
+        if due and not self._log.stop_wish():
             self._flush(state)
             self._evaluate_now(kwargs["model"], state.global_step)
 

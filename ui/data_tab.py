@@ -47,9 +47,8 @@ def _title(name: str) -> str:
 def preview_data(studio: Studio, config: RunConfig) -> str:
     """Return where the rows are from, what came of them, and the first examples of the prepared file."""
     specs = [DATA_SETS[name] for name in config.data.split("+") if name in DATA_SETS]
-    about = "".join(
-        f"<p><b>{escape(s.title)}.</b> {escape(s.what)} {escape(s.source)}; licence: {escape(s.licence)}.</p>" for s in specs
-    )
+    lines = (f"{escape(spec.what)} {escape(spec.source)}; licence: {escape(spec.licence)}." for spec in specs)
+    about = "".join(f"<p><b>{escape(spec.title)}.</b> {line}</p>" for spec, line in zip(specs, lines, strict=True))
     about = f'<div class="card">{about}</div>'
     if not is_here(config.data, config.split, studio.data_dir):
         return about + problem(_missing(studio, config))

@@ -21,10 +21,7 @@ def scores_table(studio: Studio, name: str | None) -> str:
         return problem("This run was deleted; choose another one above.")
     before, after = run.scores("before"), run.scores("after")
     if not before:
-        waiting = (
-            f"Run {run.id} ended without a score ({status.state})." if status.is_final else "The untouched model is scored first."
-        )
-        return empty(waiting)
+        return empty(f"Run {run.id} ended without a score." if status.is_final else "The untouched model is scored first.")
     return "".join(_one_set(run, data, figures, after.get(data)) for data, figures in before.items())
 
 

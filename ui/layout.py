@@ -56,7 +56,7 @@ class Page:
 
     def form_outputs(self) -> list[Any]:
         """Return what a change of the form writes to."""
-        texts = [self.train.plan, self.train.problem, self.train.table, self.data.preview, self.loss.what, self.teaches]
+        texts = [self.train.plan, self.train.table, self.data.preview, self.loss.what, self.teaches]
         return [self.yours, self.shown, *texts, *self.widgets()]
 
     def run_outputs(self) -> list[Any]:
@@ -69,7 +69,8 @@ class Page:
 
 def build_page(studio: Studio) -> gr.Blocks:
     """Lay out the whole page and wire it."""
-    with gr.Blocks(title="Contrastive Studio", delete_cache=(3600, 86400)) as blocks:
+    blocks = gr.Blocks(title="Contrastive Studio", delete_cache=(3600, 86400))
+    with blocks:
         page = _lay_out(studio)
         _wire_form(studio, page)
         _wire_runs(studio, page)
@@ -84,7 +85,8 @@ def _lay_out(studio: Studio) -> Page:
     with gr.Row():
         recipes = [(spec.title, spec.id) for spec in RECIPES.values()]
         recipe = gr.Dropdown(recipes, value="quick-demo", label="Recipe", info="Fills in every tab; change what you like")
-        run = gr.Dropdown([], label="Run", info="The one that Train, Evaluate and Explore show")
+        # Custom values are let through: after a restart of the app, an open page names runs that this session never listed.
+        run = gr.Dropdown([], label="Run", info="The one that Train, Evaluate and Explore show", allow_custom_value=True)
     teaches = gr.HTML()
     with gr.Tabs() as tabs:
         with gr.Tab("Model", id="model"):
@@ -96,20 +98,15 @@ def _lay_out(studio: Studio) -> Page:
         with gr.Tab("Train", id="train"):
             train = build_train_tab(studio)
         with gr.Tab("Evaluate", id="evaluate"):
-            gr.HTML(
-                hint(
-                    "Does the cosine of two sentences agree with what people say of their similarity? 1 is perfect, 0 is chance."
-                )
-            )
+            gr.HTML(hint("Does the cosine of two sentences agree with what people say of it? 1 is perfect, 0 is chance."))
             scores = gr.HTML()
         with gr.Tab("Explore", id="explore"):
             colour_by = gr.Radio([("Topic", "topic"), ("Part", "part")], value="topic", label="Colour by")
             the_map = build_map(studio)
         with gr.Tab("Runs", id="runs"):
             runs = build_runs_tab()
-    return Page(
-        recipe, teaches, run, gr.State({}), gr.State({}), gr.State(""), tabs, model, data, loss, train, scores, colour_by, the_map, runs
-    )  # fmt: skip
+    remembered = (gr.State({}), gr.State({}), gr.State(""))
+    return Page(recipe, teaches, run, *remembered, tabs, model, data, loss, train, scores, colour_by, the_map, runs)
 
 
 def _wire_form(studio: Studio, page: Page) -> None:
@@ -123,7 +120,8 @@ def _wire_form(studio: Studio, page: Page) -> None:
 
 
 def _wire_runs(studio: Studio, page: Page) -> None:
-    look = {"fn": bound(show_runs, studio), "inputs": [page.run, page.colour_by], "outputs": page.run_outputs()} | QUIET
+    look: dict[str, Any] = {"fn": bound(show_runs, studio), "inputs": [page.run, page.colour_by]}
+    look |= {"outputs": page.run_outputs()} | QUIET
     inputs = [page.recipe, page.yours, page.shown, *page.widgets()]
     started = page.train.start.click(bound(edit_form, studio), inputs, page.form_outputs(), **QUIET)
     started = started.then(bound(start_training, studio), [page.recipe, page.yours], page.run, **QUIET)
@@ -164,7 +162,7 @@ def _form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, A
     """Write the form to the page; a widget that holds its value already is left alone, so that typing is not disturbed."""
     widgets = [gr.skip() if key in told and told[key] == form.shown.get(key) else form.shown.get(key) for key in FORM_KEYS]
     if form.config is None:
-        texts = [gr.skip(), problem(form.fault), gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+        texts = [problem(form.fault), gr.skip(), gr.skip(), gr.skip(), gr.skip()]
         return (form.yours, form.shown, *texts, *widgets)
     negatives = FORM_KEYS.index("negatives")
     takes_triplets = form.config.loss == "mnr"
@@ -172,7 +170,7 @@ def _form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, A
     widgets[FORM_KEYS.index(SCALE)] = gr.update(value=form.shown[SCALE], visible=form.shown[SCALE] is not None)
     teaches = hint(RECIPES[recipe].teaches)
     texts = [
-        plan_line(form), "", settings_table(form), preview_data(studio, form.config), describe_loss(form.config), teaches,
+        plan_line(form), settings_table(form), preview_data(studio, form.config), describe_loss(form.config), teaches,
     ]  # fmt: skip
     return (form.yours, form.shown, *texts, *widgets)
 

@@ -44,7 +44,7 @@ def map_of_run(studio: Studio, asked: list[Any]) -> dict[str, Any]:
     colour_by = colour_by if colour_by in GROUPINGS else GROUPINGS[0]
     share = 100 * sum(places["explained"])
     says = (
-        f"{len(places['texts'])} sentences of the sample, before and after {places['last_step']} steps, on the two principal axes "
+        f"{len(places['texts'])} sentences of the sample, before and after {places['last_step']} steps, on the two main axes "
         f"of the trained space, which hold {share:.0f} % of its variance. Hover to read; click a name to hide it."
     )
     return {"says": says, "figure": json.dumps(map_figure(places, colour_by).to_plotly_json(), default=list)}

@@ -22,13 +22,15 @@ class ModelTab:
 def build_model_tab(studio: Studio) -> ModelTab:
     """Lay out the tab."""
     gr.HTML(
-        hint(
-            "A base model turns a text into a vector. Training moves those vectors, so that texts that belong together lie close."
-        )
+        hint("A base model turns a text into a vector. Training moves those vectors, so that what belongs together lies close.")
     )
     with gr.Row():
         base_model = gr.Dropdown(
-            model_choices(studio), label="Base model", info="One of the catalogue, or a run of yours that has finished", scale=3
+            model_choices(studio),
+            label="Base model",
+            info="One of the catalogue, a run of yours that has finished, or a folder",
+            allow_custom_value=True,
+            scale=3,
         )
         max_seq_length = gr.Number(
             label="Maximum length", info="Tokens a text; empty: the model's own", precision=0, minimum=4, scale=1
@@ -40,7 +42,7 @@ def build_model_tab(studio: Studio) -> ModelTab:
 def model_choices(studio: Studio) -> list[tuple[str, str]]:
     """Return the catalogue, then the finished runs, newest first."""
     catalogue = [
-        (f"{spec.title} — {spec.kind}, {spec.parameters / 1e6:.1f} M parameters", spec.id) for spec in BASE_MODELS.values()
+        (f"{spec.title} ({spec.kind}, {spec.parameters / 1e6:.1f} M parameters)", spec.id) for spec in BASE_MODELS.values()
     ]
     runs = [(f"Your run {run.id}", f"run:{run.id}") for run, status in list_runs(studio.runs_dir) if status.has_model]
     return catalogue + runs

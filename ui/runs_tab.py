@@ -13,7 +13,7 @@ from core.runs import RunFolder, Status, delete_run, list_runs
 from ui.html import hint
 from ui.studio import Studio
 
-COLUMNS = ["Run", "State", "Recipe", "Base model", "Data", "Measured on", "Before", "After", "Seconds", "Started"]
+COLUMNS = ["Run", "State", "Recipe", "Base model", "Data", "Measured on", "Before", "After", "Took", "Started"]
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,16 @@ class RunsTab:
 
 def build_runs_tab() -> RunsTab:
     """Lay out the tab."""
-    gr.HTML(
-        hint("Every run is a folder on disk; a closed page or a restarted app loses none. Click a row, then choose what to do.")
+    gr.HTML(hint("Every run is a folder on disk; a closed page or a restarted app loses none. Click a row to choose it."))
+    table = gr.Dataframe(
+        headers=COLUMNS,
+        interactive=False,
+        wrap=True,
+        show_label=False,
+        max_height=420,
+        elem_id="runs-table",
+        column_widths=["21%", "8%", "12%", "10%", "9%", "10%", "7%", "7%", "6%", "10%"],
     )
-    table = gr.Dataframe(headers=COLUMNS, interactive=False, wrap=True, show_label=False, max_height=420, elem_id="runs-table")
     with gr.Row():
         chosen = gr.Textbox(label="Chosen run", interactive=False, placeholder="Click a row above", scale=3)
         open_button = gr.Button("Open", variant="primary", interactive=False, scale=1)
@@ -51,7 +57,7 @@ def _row(run: RunFolder, status: Status) -> list[str]:
     config = read_json(run.path / "config.json") or {}
     before, after = run.scores("before"), run.scores("after")
     data = next(iter(before), "")
-    seconds = f"{(status.finished or time.time()) - status.started:.0f}" if status.started else ""
+    seconds = f"{(status.finished or time.time()) - status.started:.0f} s" if status.started else ""
     started = time.strftime("%d %b %H:%M", time.localtime(status.created))
     return [
         run.id, status.state, str(config.get("recipe") or "own settings"), str(config.get("base_model", "")),

@@ -31,4 +31,7 @@ class Studio:
 
 def bound(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
     """Give a handler its studio and keep its name, by which the page's scripts call it."""
-    return functools.update_wrapper(functools.partial(handler, studio), handler)
+    call = functools.partial(handler, studio)
+    # Not `update_wrapper`: gradio would read the handler's own signature and pass one argument too many.
+    call.__name__ = handler.__name__  # type: ignore[attr-defined]
+    return call

@@ -22,13 +22,16 @@ CSS = """
   background: var(--background-fill-primary); color: var(--body-text-color)}
 .card h3 {font-size: 1rem; margin: 0 0 .3rem; font-weight: 620}
 .card p {margin: .25rem 0; line-height: 1.5}
-.card code, .facts code {font-size: .86rem; background: var(--background-fill-secondary); padding: .1rem .3rem; border-radius: 4px}
+.card code, .facts code {font-size: .86rem; background: var(--background-fill-secondary); padding: .1rem .3rem;
+  border-radius: 4px; white-space: nowrap}
 .plan {display: flex; flex-wrap: wrap; gap: .4rem .6rem; align-items: center}
 .plan span {padding: .2rem .65rem; border-radius: 999px; background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); font-size: .92rem}
 .plan i {color: var(--body-text-color-subdued); font-style: normal}
 table.facts {border-collapse: collapse; width: 100%; font-size: .92rem; color: var(--body-text-color)}
-table.facts th, table.facts td {text-align: left; padding: .38rem .7rem; border-bottom: 1px solid var(--border-color-primary);
+table.facts, table.facts tr, table.facts th, table.facts td {border: none !important}
+table.facts th, table.facts td {text-align: left; padding: .38rem .7rem;
+  border-bottom: 1px solid var(--border-color-primary) !important;
   vertical-align: top}
 table.facts th {font-weight: 600; color: var(--body-text-color-subdued); font-size: .84rem; white-space: nowrap}
 table.facts td.number, table.facts th.number {text-align: right; font-variant-numeric: tabular-nums}
@@ -37,7 +40,7 @@ table.facts tr.main td {font-weight: 620}
 .rise {color: #15803d} .fall {color: #b91c1c} .dark .rise {color: #4ade80} .dark .fall {color: #f87171}
 .origin {font-size: .8rem; color: var(--body-text-color-subdued)} .origin.yours {color: #4f46e5; font-weight: 600}
 .dark .origin.yours {color: #a5b4fc}
-.tiles {display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: .6rem; margin-bottom: .6rem}
+.tiles {display: grid; grid-template-columns: repeat(auto-fit, minmax(112px, 1fr)); gap: .6rem; margin-bottom: .6rem}
 .tile {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .5rem .75rem;
   background: var(--background-fill-primary)}
 .tile small {display: block; color: var(--body-text-color-subdued); font-size: .78rem}
@@ -52,8 +55,8 @@ table.facts tr.main td {font-weight: 620}
 .bar {height: 6px; border-radius: 3px; background: var(--background-fill-secondary); overflow: hidden; margin: .35rem 0}
 .bar div {height: 100%; background: #6366f1; width: 0; transition: width .3s}
 details.log {margin-top: .7rem} details.log summary {cursor: pointer; color: var(--body-text-color-subdued)}
-details.log pre {max-height: 220px; overflow: auto; font-size: .8rem; line-height: 1.5; background: var(--background-fill-secondary);
-  color: var(--body-text-color); padding: .6rem .8rem; border-radius: 6px; white-space: pre-wrap}
+details.log pre {max-height: 220px; overflow: auto; font-size: .8rem; line-height: 1.5; padding: .6rem .8rem;
+  background: var(--background-fill-secondary); color: var(--body-text-color); border-radius: 6px; white-space: pre-wrap}
 .map-plot {height: 560px}
 .empty {padding: 2.2rem 1rem; text-align: center; color: var(--body-text-color-subdued)}
 """

@@ -41,7 +41,6 @@ class TrainTab:
     """The tab's components; `settings` maps a setting's name to its widget."""
 
     plan: gr.HTML
-    problem: gr.HTML
     start: gr.Button
     stop: gr.Button
     cancel: gr.Button
@@ -53,7 +52,6 @@ class TrainTab:
 def build_train_tab(studio: Studio) -> TrainTab:
     """Lay out the tab."""
     plan = gr.HTML()
-    problem = gr.HTML()
     with gr.Row():
         start = gr.Button("Start training", variant="primary", scale=3)
         stop = gr.Button("Stop", interactive=False, scale=1)
@@ -72,12 +70,13 @@ def build_train_tab(studio: Studio) -> TrainTab:
                 settings[key] = gr.Dropdown(list(CHOICES[key]), label=LABELS[key])
             settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after")
         table = gr.HTML()
-    return TrainTab(plan, problem, start, stop, cancel, settings, table, live)
+    return TrainTab(plan, start, stop, cancel, settings, table, live)
 
 
 def _number(key: str) -> gr.Number:
+    text = "" if key == "seed" else range_of(key)
     precision = 0 if key in WHOLE_NUMBERS else None
-    return gr.Number(label=LABELS[key], info=range_of(key), precision=precision, min_width=130)
+    return gr.Number(label=LABELS[key], info=text or "repeats every random choice", precision=precision, min_width=130)
 
 
 def start_training(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
