@@ -175,7 +175,7 @@ def build_loss(run: TrainingRun) -> Any:
     spec = loss_spec(run.config.loss)
     needs: dict[str, Any] = dict(run.config.loss_params)
     if spec.class_name == "SoftmaxLoss":
-        needs |= {"sentence_embedding_dimension": run.model.get_embedding_dimension(), "num_labels": len(NLI_LABELS)}
+        needs |= {"embedding_dimension": run.model.get_embedding_dimension(), "num_labels": len(NLI_LABELS)}
     return getattr(losses, spec.class_name)(run.model, **needs)
 
 

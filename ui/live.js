@@ -51,7 +51,7 @@ function draw() {
     x: [0, reach], y: [figure(untouched), figure(untouched)], name: 'untouched model', mode: 'lines',
     line: {color: COLOURS.untouched, width: 1.6, dash: 'dash'},
   });
-  P.react(plots.evaluation, traces, layout({yaxis: {tickformat: '.3f'}}), options);
+  P.react(plots.evaluation, traces, layout({yaxis: {tickformat: '.4~g'}}), options);
   const lone = x.length < 2 ? 'markers' : 'lines';
   P.react(plots.rate, [{x, y: steps.learning_rate, mode: lone, line: {color: COLOURS.other, width: 1.8}}], layout({small: true, yaxis: {exponentformat: 'e'}}), options);
   P.react(plots.speed, [{x, y: steps.examples_per_second, mode: lone, line: {color: COLOURS.other, width: 1.8}}], layout({small: true, yaxis: {rangemode: 'tozero'}}), options);

@@ -51,14 +51,14 @@ def model_choices(studio: Studio) -> list[tuple[str, str]]:
 def catalogue_table() -> str:
     """Return what is known of each model in the catalogue."""
     rows = "".join(
-        f"<tr><td><b>{escape(spec.title)}</b><br><code>{spec.id}</code></td><td>{spec.kind}</td>"
+        f"<tr><td><b>{escape(spec.title)}</b> <code>{spec.id}</code><br>{escape(spec.good_for)}</td><td>{spec.kind}</td>"
         f'<td class="number">{spec.parameters / 1e6:.1f} M</td><td class="number">{spec.dimension}</td>'
         f'<td class="number">{spec.max_seq_length}</td><td class="number">{spec.size_mb} MB</td>'
-        f"<td>{escape(spec.licence)}</td><td>{escape(spec.good_for)}</td></tr>"
+        f"<td>{escape(spec.licence)}</td></tr>"
         for spec in BASE_MODELS.values()
     )
     head = (
         "<tr><th>Model</th><th>Kind</th><th class='number'>Parameters</th><th class='number'>Dimension</th>"
-        "<th class='number'>Tokens</th><th class='number'>On disk</th><th>Licence</th><th>Good for</th></tr>"
+        "<th class='number'>Tokens</th><th class='number'>On disk</th><th>Licence</th></tr>"
     )
     return f'<div class="scroll"><table class="facts"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'

@@ -13,7 +13,7 @@ from core.runs import RunFolder, Status, delete_run, list_runs
 from ui.html import hint
 from ui.studio import Studio
 
-COLUMNS = ["Run", "State", "Recipe", "Base model", "Data", "Measured on", "Before", "After", "Took", "Started"]
+COLUMNS = ["Run", "State", "Recipe", "Model and data", "Measured on", "Spearman", "Took"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def build_runs_tab() -> RunsTab:
         show_label=False,
         max_height=420,
         elem_id="runs-table",
-        column_widths=["21%", "8%", "12%", "10%", "9%", "10%", "7%", "7%", "6%", "10%"],
+        column_widths=["26%", "10%", "13%", "16%", "12%", "14%", "9%"],
     )
     with gr.Row():
         chosen = gr.Textbox(label="Chosen run", interactive=False, placeholder="Click a row above", scale=3)
@@ -58,15 +58,21 @@ def _row(run: RunFolder, status: Status) -> list[str]:
     before, after = run.scores("before"), run.scores("after")
     data = next(iter(before), "")
     seconds = f"{(status.finished or time.time()) - status.started:.0f} s" if status.started else ""
-    started = time.strftime("%d %b %H:%M", time.localtime(status.created))
+    model_and_data = f"{config.get('base_model', '')} on {config.get('data', '')}"
+    spearman = " → ".join(_score(figures.get(data)) for figures in (before, after)) if data else ""
     return [
-        run.id, status.state, str(config.get("recipe") or "own settings"), str(config.get("base_model", "")),
-        str(config.get("data", "")), data.replace("/", " "), _score(before.get(data)), _score(after.get(data)), seconds, started,
-    ]  # fmt: skip
+        run.id,
+        status.state,
+        str(config.get("recipe") or "own settings"),
+        model_and_data,
+        data.replace("/", " "),
+        spearman,
+        seconds,
+    ]
 
 
 def _score(figures: dict[str, float] | None) -> str:
-    return f"{figures['spearman_cosine']:.4f}" if figures else ""
+    return f"{figures['spearman_cosine']:.4f}" if figures else "–"
 
 
 def choose_row(table: pd.DataFrame, event: gr.SelectData) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ CSS = """
 .card h3 {font-size: 1rem; margin: 0 0 .3rem; font-weight: 620}
 .card p {margin: .25rem 0; line-height: 1.5}
 .card code, .facts code {font-size: .86rem; background: var(--background-fill-secondary); padding: .1rem .3rem;
-  border-radius: 4px; white-space: nowrap}
+  border-radius: 4px}
 .plan {display: flex; flex-wrap: wrap; gap: .4rem .6rem; align-items: center}
 .plan span {padding: .2rem .65rem; border-radius: 999px; background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); font-size: .92rem}

@@ -1,0 +1,182 @@
+"""The processes, for real: a supervisor, its workers, and what becomes of a run when one of them dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.config import RunConfig
+from core.files import read_json
+from core.processes import is_alive, start_time
+from core.recipes import recipe_config
+from core.runs import RunFolder, Status, create_run, delete_run
+from core.settings import override
+from core.supervisor import ensure_supervisor
+from tests.conftest import end_supervisor, wait_for
+
+SHORT = {"max_steps": 4, "eval_every": 2}
+LONG = {"epochs": 900, "eval_every": 100_000}
+
+
+@pytest.fixture(scope="module")
+def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A runs folder whose supervisor has its libraries loaded."""
+    folder = tmp_path_factory.mktemp("warm")
+    yield folder
+    end_supervisor(folder)
+
+
+def demo(**changes: object) -> RunConfig:
+    return override(recipe_config("quick-demo"), changes)
+
+
+def queue(runs_dir: Path, **changes: object) -> RunFolder:
+    run = create_run(runs_dir, demo(**changes), None)
+    ensure_supervisor(runs_dir)
+    return run
+
+
+def in_training(run: RunFolder) -> Status:
+    return wait_for(run, lambda status: status.state == "training")
+
+
+def ended(run: RunFolder, seconds: float = 60.0) -> Status:
+    return wait_for(run, lambda status: status.is_final, seconds)
+
+
+def test_runs_take_their_turn_and_end_with_a_model(warm_runs: Path) -> None:
+    first, second = queue(warm_runs, **SHORT), queue(warm_runs, **SHORT)
+    one, two = ended(first), ended(second)
+    assert (one.state, two.state) == ("done", "done")
+    assert two.started is not None and one.finished is not None and two.started >= one.finished
+    assert one.has_model and (first.path / "model" / "model.safetensors").is_file()
+    assert not is_alive(one.pid, one.pid_started), "a worker ends with its run, and its memory with it"
+
+
+def test_stop_ends_training_and_keeps_scores_and_model(warm_runs: Path) -> None:
+    run = queue(warm_runs, **LONG)
+    in_training(run)
+    time.sleep(0.5)
+    run.request_stop()
+    status = ended(run, 20)
+    assert (status.state, status.has_model) == ("stopped", True)
+    assert "spearman_cosine" in run.scores("after")["sample/validation"]
+
+
+def test_stop_pressed_twice_skips_the_scoring(warm_runs: Path) -> None:
+    run = queue(warm_runs, **LONG)
+    in_training(run)
+    run.request_stop()
+    run.request_stop()
+    status = ended(run, 20)
+    assert (status.state, status.has_model) == ("stopped", True)
+    assert run.scores("after") == {}
+
+
+def test_cancel_ends_a_working_process_and_keeps_nothing(warm_runs: Path) -> None:
+    run = queue(warm_runs, **LONG)
+    working = in_training(run)
+    run.request_cancel()
+    status = ended(run, 4)
+    assert (status.state, status.has_model) == ("stopped", False)
+    assert not is_alive(working.pid, working.pid_started)
+
+
+def test_cancel_kills_a_worker_that_does_not_hear_term(warm_runs: Path) -> None:
+    run = queue(warm_runs, **LONG)
+    working = in_training(run)
+    assert working.pid is not None
+    os.kill(working.pid, signal.SIGSTOP)
+    run.request_cancel()
+    assert ended(run, 8).state == "stopped"
+    assert not is_alive(working.pid, working.pid_started)
+
+
+def test_cancel_takes_a_waiting_run_out_of_the_queue(warm_runs: Path) -> None:
+    long_run, waiting = queue(warm_runs, **LONG), queue(warm_runs, **SHORT)
+    in_training(long_run)
+    waiting.request_cancel()
+    assert ended(waiting, 5).detail == "Cancelled before it began."
+    long_run.request_cancel()
+    ended(long_run, 8)
+
+
+def test_killed_worker_shows_as_interrupted_with_its_signal(warm_runs: Path) -> None:
+    run = queue(warm_runs, **LONG)
+    working = in_training(run)
+    assert working.pid is not None
+    os.kill(working.pid, signal.SIGKILL)
+    status = ended(run, 5)
+    assert status.state == "interrupted"
+    assert "signal SIGKILL" in status.error["message"]
+
+
+def test_deleted_run_does_not_block_the_queue(warm_runs: Path) -> None:
+    gone = queue(warm_runs, **SHORT)
+    ended(gone)
+    delete_run(gone)
+    assert ended(queue(warm_runs, **SHORT)).state == "done"
+
+
+def test_second_supervisor_leaves_at_once(warm_runs: Path) -> None:
+    ensure_supervisor(warm_runs)
+    ended(queue(warm_runs, **SHORT))
+    before = read_json(warm_runs / ".supervisor.json")
+    result = subprocess.run([sys.executable, "-m", "core.supervisor", str(warm_runs)], timeout=30, check=False)
+    assert result.returncode == 0
+    assert read_json(warm_runs / ".supervisor.json") == before
+
+
+def test_run_survives_its_supervisor_and_the_next_one_follows_it(runs_dir: Path) -> None:
+    run = queue(runs_dir, epochs=60, eval_every=100_000)
+    working = in_training(run)
+    supervisor = read_json(runs_dir / ".supervisor.json")
+    os.kill(supervisor["pid"], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(supervisor["pid"])], timeout=3)
+    assert is_alive(working.pid, working.pid_started)
+    ensure_supervisor(runs_dir)
+    assert ended(run).state == "done"
+    assert ended(queue(runs_dir, **SHORT)).state == "done", "the lock went with the supervisor, not with the worker"
+
+
+def test_spawned_worker_does_the_same(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_SPAWN", "1")
+    run = queue(runs_dir, **SHORT)
+    assert ended(run, 90).state == "done"
+
+
+def test_full_disk_at_a_checkpoint_fails_with_a_sentence_and_loses_nothing(runs_dir: Path) -> None:
+    run = create_run(runs_dir, demo(**SHORT), None)
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000,) * 2);"
+    work = "from pathlib import Path; from core.worker import main; sys.exit(main(Path(sys.argv[1])))"
+    code = subprocess.run([sys.executable, "-c", limit + work, str(run.path)], timeout=120, check=False).returncode
+    status = run.status()
+    assert code == 1 and status is not None and status.state == "failed"
+    assert status.error["kind"] == "diskfull" and "free some space" in status.error["message"]
+    assert "sample/validation" in run.scores("before")
+    assert not [path for path in run.path.rglob("*") if path.name.endswith(".part")]
+
+
+def test_forked_child_finds_cuda_untouched() -> None:
+    script = (
+        "import importlib, os, sys; from core.supervisor import PRELOADED\n"
+        "for name in PRELOADED: importlib.import_module(name)\n"
+        "import torch\n"
+        "pid = os.fork()\n"
+        "if pid == 0: os._exit(int(torch.cuda.is_initialized() or torch.cuda._is_in_bad_fork()))\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=120, check=False).returncode == 0
+
+
+def test_pid_used_again_is_not_taken_for_the_old_process() -> None:
+    started = start_time(os.getpid())
+    assert started is not None
+    assert is_alive(os.getpid(), started)
+    assert not is_alive(os.getpid(), started - 100)

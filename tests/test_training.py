@@ -1,0 +1,144 @@
+"""Training in this process, on data small enough for seconds; and on real data, the chapter's ladder."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+from core.config import RunConfig
+from core.errors import ConfigError, DivergenceError
+from core.evaluation import load_evaluation_set, score_pairs
+from core.events import read_events
+from core.files import read_json
+from core.models import build_static_minilm, load_model
+from core.recipes import recipe_config
+from core.run_log import RunLog
+from core.runs import RunFolder, create_run
+from core.settings import override
+from core.training import count_steps, train
+
+SHORT = {"data": "snli", "max_steps": 3, "batch_size": 8, "eval_every": 1, "best_by": "last"}
+
+
+def trained(runs_dir: Path, data_dir: Path | None, config: RunConfig) -> RunFolder:
+    run = create_run(runs_dir, config, data_dir)
+    train(RunLog(run))
+    return run
+
+
+@pytest.mark.parametrize("recipe", ["softmax", "cosine-similarity", "mnr", "mnr-hard-negatives"])
+def test_each_recipe_leaves_model_scores_events_and_map(recipe: str, runs_dir: Path, small_data: Path) -> None:
+    run = trained(runs_dir, small_data, override(recipe_config(recipe), SHORT))
+    status, events = run.status(), list(read_events(run.events_path))
+    assert status is not None and (status.state, status.has_model) == ("done", True)
+    assert [event["n"] for event in events] == list(range(1, len(events) + 1))
+    steps = [event for event in events if event["type"] == "step"]
+    assert steps[-1]["step"] == 3 and sum(event["steps"] for event in steps) == 3
+    assert [event["step"] for event in events if event["type"] == "evaluation"] == [0, 1, 2, 3]
+    assert set(run.scores("before")) == set(run.scores("after")) == {"stsb/validation"}
+    assert len(run.scores("after")["stsb/validation"]) == 10
+    places = read_json(run.path / "snapshots" / "pca.json")
+    assert len(places["texts"]) == len(places["before"]) == len(places["after"]) == 240
+    assert places["before"] != places["after"]
+
+
+def test_stored_score_is_that_of_the_saved_model(runs_dir: Path, small_data: Path) -> None:
+    run = trained(runs_dir, small_data, override(recipe_config("mnr"), SHORT))
+    pairs = load_evaluation_set("stsb", "validation", small_data)
+    again = score_pairs(load_model(f"run:{run.id}", runs_dir, "cpu"), pairs, 16)
+    assert run.scores("after")["stsb/validation"] == pytest.approx(again, abs=1e-6)
+
+
+def test_saved_model_holds_safetensors_only_and_no_training_sentence(runs_dir: Path, small_data: Path) -> None:
+    run = trained(runs_dir, small_data, override(recipe_config("mnr"), SHORT))
+    files = [path for path in (run.path / "model").rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix in {".bin", ".pt", ".pkl"}]
+    assert not [path for path in files if b"walks slowly along" in path.read_bytes()]
+    assert "walks slowly along" not in run.events_path.read_text()
+
+
+def test_same_seed_gives_the_same_weights_and_another_gives_others(runs_dir: Path, small_data: Path) -> None:
+    configs = [override(recipe_config("softmax"), SHORT | {"seed": seed}) for seed in (1, 1, 2)]
+    folders = [trained(runs_dir, small_data, config).path / "model" for config in configs]
+    weights = [load_file(folder / "model.safetensors") for folder in folders]
+    assert torch.equal(weights[0]["embedding.weight"], weights[1]["embedding.weight"])
+    assert not torch.equal(weights[0]["embedding.weight"], weights[2]["embedding.weight"])
+
+
+def test_resolved_settings_name_their_origin(runs_dir: Path, small_data: Path) -> None:
+    run = trained(runs_dir, small_data, override(recipe_config("mnr"), SHORT))
+    settings: dict[str, Any] = run.resolved()["settings"]
+    assert settings["batch_size"] == {"value": 8, "origin": "yours"}
+    assert settings["learning_rate"] == {"value": 5e-3, "origin": "recipe"}
+    assert settings["precision"]["origin"] == "automatic"
+
+
+def test_second_run_reads_the_untouched_score_of_the_first(runs_dir: Path, small_data: Path) -> None:
+    for _ in range(2):
+        trained(runs_dir, small_data, override(recipe_config("mnr"), SHORT))
+    assert len(list((runs_dir / ".scores").iterdir())) == 1
+
+
+def test_finished_run_is_a_base_model(runs_dir: Path, small_data: Path) -> None:
+    first = trained(runs_dir, small_data, override(recipe_config("mnr"), SHORT))
+    config = override(recipe_config("mnr"), SHORT | {"base_model": f"run:{first.id}"}, runs_dir)
+    second = trained(runs_dir, small_data, config)
+    data = "stsb/validation"
+    assert second.scores("before")[data] == pytest.approx(first.scores("after")[data], abs=1e-6)
+
+
+def test_model_with_nan_weights_is_refused_before_the_first_step(runs_dir: Path, small_data: Path, tmp_path: Path) -> None:
+    model = build_static_minilm("cpu")
+    embedding = model[0]
+    assert isinstance(embedding, StaticEmbedding)
+    torch.nn.init.constant_(embedding.embedding.weight, float("nan"))
+    model.save(str(tmp_path / "broken"), create_model_card=False)
+    config = override(recipe_config("mnr"), SHORT | {"base_model": str(tmp_path / "broken")}, runs_dir)
+    with pytest.raises(DivergenceError, match="collapsed"):
+        trained(runs_dir, small_data, config)
+
+
+def test_examples_that_the_rows_cannot_become_are_refused(runs_dir: Path, small_data: Path) -> None:
+    config = override(recipe_config("mnr"), {"data": "stsb", "negatives": "hard"})
+    with pytest.raises(ConfigError, match="stsb gives scored-pairs"):
+        trained(runs_dir, small_data, config)
+
+
+def test_best_step_is_kept_when_later_ones_are_worse(runs_dir: Path, small_data: Path) -> None:
+    changes = SHORT | {"best_by": "spearman_cosine", "learning_rate": 1.0, "max_steps": 8}
+    run = trained(runs_dir, small_data, override(recipe_config("mnr"), changes))
+    curve = [event for event in read_events(run.events_path) if event["type"] == "evaluation" and not event["untouched"]]
+    best = max(event["figures"]["spearman_cosine"] for event in curve)
+    assert run.scores("after")["stsb/validation"]["spearman_cosine"] == pytest.approx(best, abs=1e-6)
+    assert curve[-1]["figures"]["spearman_cosine"] < best
+
+
+@pytest.mark.parametrize(
+    ("examples", "epochs", "most", "expected"), [(100, 1.0, None, 4), (100, 2.5, None, 10), (100, 9.0, 7, 7), (5, 1.0, None, 1)]
+)
+def test_steps_are_epochs_over_batches_cut_at_the_most(examples: int, epochs: float, most: int | None, expected: int) -> None:
+    settings = {"batch_size": 32, "gradient_accumulation": 1, "epochs": epochs, "max_steps": most}
+    assert count_steps(settings, examples) == expected
+
+
+@pytest.mark.real_data
+def test_the_ladder_climbs_on_real_data(runs_dir: Path, data_dir: Path) -> None:
+    recipes = ("softmax", "cosine-similarity", "mnr", "mnr-hard-negatives")
+    runs = {recipe: trained(runs_dir, data_dir, recipe_config(recipe)) for recipe in recipes}
+    pearson = {recipe: run.scores("after")["stsb/validation"]["pearson_cosine"] for recipe, run in runs.items()}
+    before = runs["mnr"].scores("before")["stsb/validation"]["pearson_cosine"]
+    assert before >= 0.60
+    assert pearson["softmax"] < pearson["cosine-similarity"] < pearson["mnr"]
+    assert pearson["mnr-hard-negatives"] >= 0.75
+
+
+@pytest.mark.real_data
+def test_minilm_scores_as_published(runs_dir: Path, data_dir: Path) -> None:
+    model: SentenceTransformer = load_model("all-minilm-l6-v2", runs_dir, "cpu")
+    figures = score_pairs(model, load_evaluation_set("stsb", "validation", data_dir), 64)
+    assert figures["pearson_cosine"] == pytest.approx(0.8696, abs=1e-4)
+    assert figures["spearman_cosine"] == pytest.approx(0.8672, abs=1e-4)
