@@ -58,7 +58,11 @@ def override(config: RunConfig, yours: Mapping[str, Any], runs_dir: Path | None 
     if "negatives" in given:
         values["examples"] = None
     values.update(given)
-    return build_config(values | {"yours": tuple(sorted({*config.yours, *given}))})
+    built = build_config(values | {"yours": tuple(sorted({*config.yours, *given}))})
+    row_kind = row_kind_of(built.data, built.split)
+    if row_kind is not None:
+        shape_for(built, row_kind)
+    return built
 
 
 def shape_for(config: RunConfig, row_kind: str) -> str:

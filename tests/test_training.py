@@ -103,8 +103,10 @@ def test_model_with_nan_weights_is_refused_before_the_first_step(runs_dir: Path,
 
 
 def test_examples_that_the_rows_cannot_become_are_refused(runs_dir: Path, small_data: Path) -> None:
-    config = override(recipe_config("mnr"), {"data": "stsb", "negatives": "hard"})
     with pytest.raises(ConfigError, match="stsb gives scored-pairs"):
+        override(recipe_config("mnr"), {"data": "stsb", "negatives": "hard"})
+    config = RunConfig(data=f"file:{small_data / 'stsb' / 'train.csv'}", loss="mnr")
+    with pytest.raises(ConfigError, match="gives scored-pairs"):
         trained(runs_dir, small_data, config)
 
 

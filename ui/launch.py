@@ -1,5 +1,6 @@
 """Serve the page on this machine."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -59,7 +60,9 @@ def keep_alive(runs_dir: Path, closed: threading.Event) -> None:
 
     def touch() -> None:
         while True:
-            (runs_dir / ".alive").touch()
+            # A full disk or a folder that is gone is told where it matters: at the next start of a run.
+            with contextlib.suppress(OSError):
+                (runs_dir / ".alive").touch()
             if closed.wait(ALIVE_SECONDS):
                 return
 

@@ -23,7 +23,11 @@ TITLE = (
     '<div class="studio-title"><h1>Contrastive Studio</h1><p>Make a text embedding model your own: choose a recipe, '
     "press Start training on the Train tab, then look at Evaluate and Explore.</p></div>"
 )
+RUN_OUTPUTS = 9
+FAULTY = "faulty"
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# A fault is shown as a message on the page only where the event goes through Gradio's queue.
+MAY_FAIL: dict[str, Any] = QUIET | {"queue": True, "concurrency_limit": None}
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def _wire_runs(studio: Studio, page: Page) -> None:
     look |= {"outputs": page.run_outputs()} | QUIET
     inputs = [page.recipe, page.yours, page.shown, *page.widgets()]
     started = page.train.start.click(bound(edit_form, studio), inputs, page.form_outputs(), **QUIET)
-    started = started.then(bound(start_training, studio), [page.recipe, page.yours], page.run, **QUIET)
+    started = started.then(bound(start_training, studio), [page.recipe, page.yours], page.run, **MAY_FAIL)
     started.success(**look)
     page.run.input(**look)
     page.train.stop.click(bound(stop_training, studio), page.run, None, **QUIET)
@@ -136,7 +140,7 @@ def _wire_runs(studio: Studio, page: Page) -> None:
     opened.then(**look)
     runs.delete.click(ask_again, None, [runs.delete, runs.really], **QUIET)
     deleted = runs.really.click(
-        bound(delete_chosen, studio), runs.chosen, [runs.table, runs.chosen, runs.open, runs.delete, runs.really], **QUIET
+        bound(delete_chosen, studio), runs.chosen, [runs.table, runs.chosen, runs.open, runs.delete, runs.really], **MAY_FAIL
     )
     deleted.success(**look)
 
@@ -149,52 +153,66 @@ def open_page(studio: Studio, recipe: str) -> tuple[Any, ...]:
 
 def choose_recipe(studio: Studio, recipe: str) -> tuple[Any, ...]:
     """Fill the form as the recipe says, forgetting what was set by hand."""
-    return _form_answer(studio, recipe, start_form(studio, recipe), {})
+    return _form_answer(studio, recipe, start_form(studio, recipe), {}, {})
 
 
 def edit_form(studio: Studio, recipe: str, yours: dict[str, Any], shown: dict[str, Any], *values: Any) -> tuple[Any, ...]:
     """Take the widgets as they are now."""
     told = dict(zip(FORM_KEYS, values, strict=True))
-    return _form_answer(studio, recipe, change_form(studio, recipe, yours, shown, values), told)
+    return _form_answer(studio, recipe, change_form(studio, recipe, yours, shown, values), told, shown)
 
 
-def _form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, Any]) -> tuple[Any, ...]:
+def _form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, Any], before: dict[str, Any]) -> tuple[Any, ...]:
     """Write the form to the page; a widget that holds its value already is left alone, so that typing is not disturbed."""
     widgets = [gr.skip() if key in told and told[key] == form.shown.get(key) else form.shown.get(key) for key in FORM_KEYS]
     if form.config is None:
-        texts = [problem(form.fault), gr.skip(), gr.skip(), gr.skip(), gr.skip()]
-        return (form.yours, form.shown, *texts, *widgets)
-    negatives = FORM_KEYS.index("negatives")
-    takes_triplets = form.config.loss == "mnr"
-    widgets[negatives] = gr.update(value=form.shown["negatives"], visible=takes_triplets)
+        texts = [problem(form.fault), gr.skip(), problem(form.fault), gr.skip(), gr.skip()]
+        return (form.yours, form.shown | {FAULTY: True}, *texts, *widgets)
+    widgets[FORM_KEYS.index("negatives")] = gr.update(value=form.shown["negatives"], visible=form.config.loss == "mnr")
     widgets[FORM_KEYS.index(SCALE)] = gr.update(value=form.shown[SCALE], visible=form.shown[SCALE] is not None)
-    teaches = hint(RECIPES[recipe].teaches)
-    texts = [
-        plan_line(form), settings_table(form), preview_data(studio, form.config), describe_loss(form.config), teaches,
-    ]  # fmt: skip
+    same_data = FAULTY not in before and all(key in before and before[key] == form.shown[key] for key in ("data", "loss", "negatives"))
+    preview = gr.skip() if same_data else preview_data(studio, form.config)
+    texts = [plan_line(form), settings_table(form), preview, describe_loss(form.config), hint(RECIPES[recipe].teaches)]
     return (form.yours, form.shown, *texts, *widgets)
 
 
-def look_at_runs(studio: Studio, name: str | None, seen: str, colour_by: str) -> tuple[Any, ...]:
+@dataclass(frozen=True)
+class RunsSeen:
+    """The runs at one look: the one to show, all of them, and a text that changes when anything on the page would."""
+
+    chosen: str | None
+    chosen_is_final: bool
+    choices: list[tuple[str, str]]
+    mark: str
+
+
+def see_runs(studio: Studio, name: str | None) -> RunsSeen:
+    """Look at the runs' states; without a choice, show the one that goes on or else the latest."""
+    states = {run.id: status for run, status in list_runs(studio.runs_dir)}
+    going = [run for run, status in states.items() if status.is_working]
+    chosen = name if name in states else next(iter([*going, *states]), None)
+    scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
+    choices = [(f"{run} · {status.state}", run) for run, status in states.items()]
+    return RunsSeen(chosen, chosen is None or states[chosen].is_final, choices, repr((chosen, choices, scored)))
+
+
+def look_at_runs(studio: Studio, name: str | None, mark: str, colour_by: str) -> tuple[Any, ...]:
     """Look every second whether anything changed; if not, leave the page as it is."""
     ensure_supervisor(studio.runs_dir)
-    answer = show_runs(studio, name, colour_by)
-    return tuple(gr.skip() for _ in answer) if answer[0] == seen else answer
+    seen = see_runs(studio, name)
+    return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, colour_by)
 
 
 def show_runs(studio: Studio, name: str | None, colour_by: str) -> tuple[Any, ...]:
-    """Return the runs and the chosen one as they are; without a choice, the one that goes on or else the latest."""
-    runs = list_runs(studio.runs_dir)
-    ids = [run.id for run, _ in runs]
-    going = [run.id for run, status in runs if status.is_working]
-    chosen = name if name in ids else next(iter([*going, *ids]), None)
-    states = {run.id: status.state for run, status in runs}
-    can_end = chosen is not None and not next(status for run, status in runs if run.id == chosen).is_final
-    scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
-    seen = repr((chosen, states, scored))
-    choices = [(f"{run.id} · {status.state}", run.id) for run, status in runs]
+    """Return the runs and the chosen one as they are."""
+    return _runs_answer(studio, see_runs(studio, name), colour_by)
+
+
+def _runs_answer(studio: Studio, seen: RunsSeen, colour_by: str) -> tuple[Any, ...]:
+    can_end = gr.update(interactive=not seen.chosen_is_final)
+    chosen = seen.chosen or ""
     return (
-        seen, gr.update(choices=choices, value=chosen), gr.update(interactive=can_end), gr.update(interactive=can_end),
-        scores_table(studio, chosen), runs_table(studio), {"run": chosen or "", "colour_by": colour_by, "seen": seen},
-        chosen or "", gr.update(choices=model_choices(studio)),
+        seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
+        runs_table(studio), {"run": chosen, "colour_by": colour_by, "seen": seen.mark}, chosen,
+        gr.update(choices=model_choices(studio)),
     )  # fmt: skip
