@@ -146,17 +146,22 @@ def range_of(field: str) -> str:
         return "numbers by name, such as loss_params.scale=20"
     if "bool" in annotation:
         return "true or false"
+    if field in CHOICES:
+        return " or ".join(CHOICES[field])
     if "int" not in annotation and "float" not in annotation:
-        return "a name"
-    words = "a whole number" if "int" in annotation else "a number"
-    for bound in RunConfig.model_fields[field].metadata:
+        return ""
+    return _bounds("a whole number" if "int" in annotation else "a number", RunConfig.model_fields[field].metadata)
+
+
+def _bounds(words: str, bounds: list[Any]) -> str:
+    for bound in bounds:
         match bound:
             case Ge(ge=low):
-                words += f" from {low:g}" if isinstance(low, float) else f" from {low}"
+                words += f" from {low:,}"
             case Gt(gt=low):
                 words += f" above {low}"
             case Le(le=high) | Lt(lt=high):
-                words += f" to {high}" if " from " in words else f", {high} at most"
+                words += f" to {high:,}" if " from " in words else f", {high:,} at most"
     return words
 
 

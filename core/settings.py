@@ -16,6 +16,9 @@ from core.machine import Machine
 
 Origin = Literal["yours", "recipe", "automatic"]
 
+DEFAULTS = RunConfig().model_dump()
+# Every recipe says these, also where it says what would be taken anyway.
+ALWAYS_A_CHOICE = frozenset({"base_model", "data", "loss"})
 # A recipe tunes these for one kind of base model; on another kind they would be wrong, so they fall back to automatic.
 TUNED_FOR_THE_KIND = frozenset({
     "epochs", "max_steps", "batch_size", "gradient_accumulation", "learning_rate", "scheduler", "warmup",
@@ -94,7 +97,7 @@ def settle(config: RunConfig, kind: str, machine: Machine, total_steps: int | No
     for key, value in values.items():
         if key in config.yours:
             settled[key] = Setting(value, "yours")
-        elif value is not None and config.recipe:
+        elif config.recipe and value is not None and (key in ALWAYS_A_CHOICE or value != DEFAULTS[key]):
             settled[key] = Setting(value, "recipe")
         else:
             settled[key] = Setting(auto.get(key) if value is None else value, "automatic")

@@ -170,7 +170,9 @@ def _form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, A
         return (form.yours, form.shown | {FAULTY: True}, *texts, *widgets)
     widgets[FORM_KEYS.index("negatives")] = gr.update(value=form.shown["negatives"], visible=form.config.loss == "mnr")
     widgets[FORM_KEYS.index(SCALE)] = gr.update(value=form.shown[SCALE], visible=form.shown[SCALE] is not None)
-    same_data = FAULTY not in before and all(key in before and before[key] == form.shown[key] for key in ("data", "loss", "negatives"))
+    same_data = FAULTY not in before and all(
+        key in before and before[key] == form.shown[key] for key in ("data", "loss", "negatives")
+    )
     preview = gr.skip() if same_data else preview_data(studio, form.config)
     texts = [plan_line(form), settings_table(form), preview, describe_loss(form.config), hint(RECIPES[recipe].teaches)]
     return (form.yours, form.shown, *texts, *widgets)

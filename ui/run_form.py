@@ -83,20 +83,26 @@ def _to_widgets(config: RunConfig, settled: Mapping[str, Setting]) -> dict[str, 
 def settings_table(form: FormState) -> str:
     """Return every setting with its value and whose choice it is."""
     rows = []
-    for key, setting in form.settled.items():
+    keys = [key.partition(".")[0] for key in (*FORM_KEYS, "examples", "split")]
+    for key in keys:
+        setting = form.settled[key]
         value = setting.value
         text = "worked out from the run's length" if key == "eval_every" and value is None else _as_text(value)
         fit = RunConfig.model_fields[key].description or ""
         rows.append(
             f"<tr><td><code>{escape(key)}</code></td><td>{escape(text)}</td>"
             f'<td><span class="origin {setting.origin}">{setting.origin}</span></td>'
-            f"<td>{escape(fit)}; {escape(range_of(key))}</td></tr>"
+            f"<td>{escape('; '.join(filter(None, (fit, range_of(key)))))}</td></tr>"
         )
     head = "<tr><th>Setting</th><th>Value</th><th>Whose choice</th><th>What it is, and its range</th></tr>"
     return f'<div class="scroll"><table class="facts"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, dict):
         return ", ".join(f"{name} {number:g}" for name, number in value.items()) or "the loss's own"
     return "—" if value is None else str(value)

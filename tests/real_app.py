@@ -1,0 +1,108 @@
+"""The real app in a process of its own, and a real Chromium to open it with."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+TABS = ("Model", "Data", "Loss", "Train", "Evaluate", "Explore", "Runs")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-headless-shell")
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+]  # fmt: skip
+SAYS = "document.querySelector('#live-figure .says').textContent"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RealApp:
+    """`python app.py` on a free port; `seconds_to_page` is how long its page took to answer."""
+
+    def __init__(self, runs_dir: Path, data_dir: Path | None = None, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.command = [sys.executable, "app.py", "--runs-dir", str(runs_dir)]
+        self.command += ["--data-dir", str(data_dir)] if data_dir else []
+        environment = {name: value for name, value in os.environ.items() if name != "STUDIO_DATA_DIR"}
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command, cwd=ROOT, env=environment | {"GRADIO_SERVER_PORT": str(self.port)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.wait_for_page()
+        self.seconds_to_page = time.monotonic() - began
+
+    def wait_for_page(self, seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(self.url, timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError(f"{self.url} does not answer; exit code {self.process.poll()}")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def open_page(browser: Browser, url: str, complaints: list[str]) -> Page:
+    """Open the app; what it logs as an error, and every request that leaves this machine, is a complaint."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def watch(request: Any) -> None:
+        address = urlparse(request.url)
+        if address.scheme.startswith("http") and address.hostname != "127.0.0.1":
+            complaints.append(f"left this machine: {request.url}")
+
+    page.on("request", watch)
+    page.goto(url, wait_until="load")
+    # The recipe's sentence comes with the filled form.
+    page.wait_for_function("document.body.innerText.includes('from loss curve to map')", timeout=60_000)
+    return page
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).first.click()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def wait_until_says(page: Page, start: str, seconds: float = 90.0) -> None:
+    page.wait_for_function(f"{SAYS}.startsWith('{start}')", timeout=seconds * 1000, polling=50)
+
+
+def plotted(page: Page, plot: str, trace: int = 0) -> list[float]:
+    """Return the y values of a trace of one of the live charts."""
+    values = page.evaluate(f"((document.querySelector('[data-plot={plot}]').data || [])[{trace}] || {{y: []}}).y")
+    return [float(value) for value in values or []]

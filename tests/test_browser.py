@@ -1,0 +1,169 @@
+"""From click to map in a real Chromium, against the real app."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from core.runs import list_runs
+from tests.conftest import wait_for
+from tests.real_app import (
+    CHROMIUM,
+    SAYS,
+    TABS,
+    RealApp,
+    chromium,
+    open_page,
+    open_tab,
+    plotted,
+    press,
+    wait_until_says,
+)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium"),
+]
+MAP = "document.querySelector('#map .map-plot')"
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def app(runs_dir: Path) -> Iterator[RealApp]:
+    started = RealApp(runs_dir)
+    yield started
+    started.kill()
+
+
+def start_long_run(page: Page) -> None:
+    open_tab(page, "Train")
+    page.get_by_label("Epochs", exact=True).first.fill("900")
+    page.keyboard.press("Tab")
+    page.wait_for_function("document.querySelector('.plan').textContent.includes('900 epochs')")
+    press(page, "Start training")
+    wait_until_says(page, "Training")
+
+
+def map_points(page: Page, column: int) -> list[tuple[float, float]]:
+    """Return the places of one side of the map: 0 before, 1 after."""
+    axis = "x" if column == 0 else "x2"
+    script = f"{MAP}.data.filter(t => (t.xaxis || 'x') === '{axis}').flatMap(t => Array.from(t.x, (x, i) => [x, t.y[i]]))"
+    return [(float(x), float(y)) for x, y in page.evaluate(script)]
+
+
+def check_map(page: Page) -> None:
+    open_tab(page, "Explore")
+    page.wait_for_function(f"({MAP}.data || []).length > 0", timeout=20_000)
+    sides = [map_points(page, column) for column in (0, 1)]
+    for places in sides:
+        assert len(set(places)) >= 200
+        for values in zip(*places, strict=True):
+            assert max(values) - min(values) > 0.05, "all points on one spot"
+    assert sides[0] != sides[1], "training moves the texts"
+    drawn = page.evaluate(f"[...{MAP}.querySelectorAll('.point')].map(p => p.getBoundingClientRect()).map(r => [r.x, r.y])")
+    assert len({(round(x), round(y)) for x, y in drawn}) > 300, "points are spread over the screen too"
+
+
+def check_scores(page: Page) -> None:
+    open_tab(page, "Evaluate")
+    page.wait_for_selector("text=sample validation: 60 pairs")
+    rows = page.locator("#component-0, body").first.locator("table.facts:visible tbody tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows] == ["Cosine", "Dot", "Manhattan", "Euclidean", "Best of the four"]
+    assert all(len(row.split("\t")) == 7 and "–" not in row for row in rows), "before, after and difference, twice"
+
+
+def test_from_click_to_map_and_back_after_a_restart(app: RealApp, runs_dir: Path, browser: Browser) -> None:
+    complaints: list[str] = []
+    page = open_page(browser, app.url, complaints)
+    open_tab(page, "Train")
+    press(page, "Start training")
+    wait_until_says(page, "Training")
+    page.reload()
+    open_tab(page, "Train")
+    second = open_page(browser, app.url, complaints)
+    open_tab(second, "Train")
+    for each in (page, second):
+        wait_until_says(each, "Done")
+        loss, curve, untouched = plotted(each, "loss"), plotted(each, "evaluation"), plotted(each, "evaluation", 1)
+        assert len(loss) > 5 and loss[-1] < loss[0] / 2, "the whole curve is there, and it falls"
+        assert len(curve) > 3 and max(curve) > untouched[0] == curve[0], "the line starts at the dashed one and rises past it"
+        assert each.evaluate("document.querySelector('[data-plot=evaluation]').data[1].line.dash") == "dash"
+    title = page.locator("[data-title=evaluation]").inner_text()
+    assert "sample validation" in title, "what is measured is named for what it is"
+    check_scores(page)
+    check_map(page)
+    assert not complaints
+    app.kill()
+    again = RealApp(runs_dir, port=app.port)
+    try:
+        fresh = open_page(browser, again.url, complaints := [])
+        check_scores(fresh)
+        check_map(fresh)
+        open_tab(fresh, "Runs")
+        fresh.wait_for_selector(f"#runs-table >> text={list_runs(runs_dir)[0][0].id}")
+        assert not complaints
+    finally:
+        again.kill()
+
+
+def test_stop_is_heard_within_three_seconds_and_keeps_the_model(app: RealApp, runs_dir: Path, browser: Browser) -> None:
+    page = open_page(browser, app.url, complaints := [])
+    start_long_run(page)
+    page.wait_for_function("document.querySelector('[data-plot=loss]').data[0].x.length > 3")
+    page.evaluate("window.Plotly.relayout(document.querySelector('[data-plot=loss]'), {'xaxis.range': [1, 3]})")
+    seen = len(plotted(page, "loss"))
+    page.wait_for_function(f"document.querySelector('[data-plot=loss]').data[0].x.length > {seen + 3}")
+    zoom = page.evaluate("document.querySelector('[data-plot=loss]').layout.xaxis.range")
+    assert zoom == [1, 3], "the zoom stays while points come in"
+    press(page, "Stop")
+    page.wait_for_function(f"/Stopp/.test({SAYS})", timeout=3000)
+    wait_until_says(page, "Stopped")
+    status = list_runs(runs_dir)[0][1]
+    assert (status.state, status.has_model) == ("stopped", True)
+    assert not complaints
+
+
+def test_cancel_ends_the_run_and_keeps_no_model(app: RealApp, runs_dir: Path, browser: Browser) -> None:
+    page = open_page(browser, app.url, [])
+    start_long_run(page)
+    press(page, "Cancel")
+    wait_until_says(page, "Stopped", 6)
+    status = list_runs(runs_dir)[0][1]
+    assert (status.state, status.has_model) == ("stopped", False)
+
+
+def test_killed_app_leaves_the_run_going(app: RealApp, runs_dir: Path, browser: Browser) -> None:
+    page = open_page(browser, app.url, [])
+    open_tab(page, "Train")
+    press(page, "Start training")
+    wait_until_says(page, "Training")
+    app.kill()
+    assert wait_for(list_runs(runs_dir)[0][0], lambda status: status.is_final).state == "done"
+
+
+def test_wrong_setting_is_told_on_the_page_and_starts_nothing(app: RealApp, runs_dir: Path, browser: Browser) -> None:
+    page = open_page(browser, app.url, complaints := [])
+    open_tab(page, "Train")
+    page.get_by_label("Batch size", exact=True).first.fill("0")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("text=batch_size: '0' cannot be used; choose a whole number from 1 to")
+    press(page, "Start training")
+    page.wait_for_selector(".toast-wrap >> text=batch_size")
+    assert list_runs(runs_dir) == [] and not complaints
+
+
+def test_every_tab_opens_and_the_web_process_holds_no_torch(app: RealApp, browser: Browser) -> None:
+    page = open_page(browser, app.url, complaints := [])
+    assert [tab.inner_text().strip() for tab in page.get_by_role("tab").all()] == list(TABS)
+    for name in TABS:
+        open_tab(page, name)
+        page.wait_for_timeout(300)
+    mapped = Path(f"/proc/{app.process.pid}/maps").read_text()
+    assert "libtorch" not in mapped and "llvmlite" not in mapped and "sklearn" not in mapped
+    assert not complaints
