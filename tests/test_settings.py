@@ -1,57 +1,126 @@
+"""What wins: the person, then the recipe as long as it fits the base model, then the automatic value."""
+
+import json
+from typing import Any
+
 import pytest
 
+from core.base_models import SENTENCE, STATIC
 from core.config import RunConfig, build_config
-from core.errors import ConfigError
+from core.errors import ConfigError, ModelError
+from core.examples import NLI_ROWS, SCORED_ROWS
 from core.machine import Machine
 from core.recipes import recipe_config
-from core.settings import override, settle, settled_values, shape_for
+from core.settings import override, settle, settled_as_json, settled_values, shape_for
 
-LAPTOP = Machine("cpu", "a laptop", 8, 16 * 2**30, "bf16")
-
-
-def test_yours_beats_the_recipe_and_the_recipe_beats_automatic() -> None:
-    settled = settle(override(recipe_config("mnr"), {"batch_size": 64}), "static", LAPTOP)
-    assert (settled["batch_size"].value, settled["batch_size"].origin) == (64, "yours")
-    assert (settled["learning_rate"].value, settled["learning_rate"].origin) == (5e-3, "recipe")
-    assert (settled["weight_decay"].value, settled["weight_decay"].origin) == (0.0, "automatic")
+CPU = Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32")
+GPU = Machine("cuda", "a test's card", 8, 64 * 2**30, "bf16")
+RECIPE = recipe_config("quick-demo")
 
 
-def test_recipe_values_do_not_reach_a_base_model_of_another_kind() -> None:
-    settled = settle(override(recipe_config("mnr"), {"base_model": "all-minilm-l6-v2"}), "sentence", LAPTOP)
-    assert (settled["learning_rate"].value, settled["learning_rate"].origin) == (2e-5, "automatic")
-    assert settled["batch_size"].value == 32
+def origins(config: RunConfig, kind: str = STATIC) -> dict[str, str]:
+    return {key: setting.origin for key, setting in settle(config, kind, CPU).items()}
 
 
-def test_yours_stays_yours_on_a_base_model_of_another_kind() -> None:
-    config = override(recipe_config("mnr"), {"base_model": "all-minilm-l6-v2", "learning_rate": 1e-4})
-    assert config.learning_rate == 1e-4
+def values_of(config: RunConfig, kind: str = STATIC, machine: Machine = CPU, steps: int | None = None) -> dict[str, Any]:
+    return settled_values(settle(config, kind, machine, steps))
 
 
-def test_value_of_none_hands_the_choice_back() -> None:
-    assert override(recipe_config("mnr"), {"batch_size": None}) == recipe_config("mnr")
+def test_persons_value_wins_over_the_recipes() -> None:
+    config = override(RECIPE, {"batch_size": 8})
+    assert (values_of(config)["batch_size"], origins(config)["batch_size"]) == (8, "yours")
+    assert config.yours == ("batch_size",)
 
 
-def test_another_loss_lets_the_examples_be_chosen_again() -> None:
+def test_recipes_value_wins_over_the_automatic_one() -> None:
+    assert (values_of(RECIPE)["learning_rate"], origins(RECIPE)["learning_rate"]) == (3e-3, "recipe")
+
+
+def test_what_nobody_set_is_automatic() -> None:
+    found = settle(RECIPE, STATIC, CPU)
+    assert (found["gradient_accumulation"].value, found["gradient_accumulation"].origin) == (1, "automatic")
+    assert {setting.origin for setting in settle(build_config({}), STATIC, CPU).values()} == {"automatic"}
+
+
+def test_value_of_none_hands_the_choice_back_to_the_recipe() -> None:
+    config = override(RECIPE, {"batch_size": None, "seed": 7})
+    assert (config.batch_size, config.yours) == (32, ("seed",))
+
+
+def test_base_model_of_another_kind_takes_the_recipes_tuning_away() -> None:
+    config = override(RECIPE, {"base_model": "all-minilm-l6-v2"})
+    found = settle(config, SENTENCE, CPU)
+    assert (found["learning_rate"].value, found["learning_rate"].origin) == (2e-5, "automatic")
+    assert (found["batch_size"].value, found["epochs"].value) == (32, 1.0)
+    assert (config.data, config.loss, found["loss"].origin) == ("sample", "mnr", "recipe")
+
+
+def test_base_model_of_another_kind_keeps_what_the_person_set() -> None:
+    config = override(RECIPE, {"base_model": "all-minilm-l6-v2", "learning_rate": 1e-4})
+    found = settle(config, SENTENCE, CPU)
+    assert (found["learning_rate"].value, found["learning_rate"].origin) == (1e-4, "yours")
+
+
+def test_unknown_base_model_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ModelError, match="static-minilm"):
+        override(RECIPE, {"base_model": "bert-large"})
+
+
+def test_another_loss_takes_the_examples_and_numbers_of_the_former_one_away() -> None:
     config = override(recipe_config("mnr-hard-negatives"), {"loss": "softmax"})
-    assert (config.examples, config.negatives) == (None, None)
-    assert shape_for(config, "nli") == "class-pairs"
+    assert (config.examples, config.negatives, config.loss_params) == (None, None, {})
+    assert values_of(config)["examples"] == "class-pairs"
 
 
-def test_hard_negatives_make_triplets() -> None:
-    assert shape_for(override(recipe_config("mnr"), {"negatives": "hard"}), "nli") == "triplets"
-    assert shape_for(recipe_config("mnr"), "nli") == "positive-pairs"
+def test_other_rows_let_the_loss_choose_its_examples_again() -> None:
+    config = override(recipe_config("softmax"), {"data": "stsb", "loss": "cosine-similarity"})
+    assert values_of(config)["examples"] == "scored-pairs"
 
 
-def test_data_that_cannot_become_what_the_loss_takes_is_refused() -> None:
-    with pytest.raises(ConfigError, match="softmax needs class-pairs, and stsb gives scored-pairs"):
-        override(recipe_config("softmax"), {"data": "stsb"})
+def test_hard_negatives_over_a_recipe_of_pairs_make_triplets() -> None:
+    config = override(RECIPE, {"negatives": "hard"})
+    assert (config.examples, values_of(config)["examples"]) == (None, "triplets")
 
 
-def test_bf16_is_taken_where_the_machine_has_it_and_the_model_gains() -> None:
-    assert settled_values(settle(RunConfig(), "sentence", LAPTOP))["precision"] == "bf16"
-    assert settled_values(settle(RunConfig(), "static", LAPTOP))["precision"] == "fp32"
+@pytest.mark.parametrize(
+    ("values", "rows", "shape"),
+    [
+        ({"loss": "softmax"}, NLI_ROWS, "class-pairs"),
+        ({"loss": "cosine-similarity"}, NLI_ROWS, "scored-pairs"),
+        ({"loss": "cosine-similarity"}, SCORED_ROWS, "scored-pairs"),
+        ({"loss": "mnr"}, NLI_ROWS, "positive-pairs"),
+        ({"loss": "mnr", "negatives": "hard"}, NLI_ROWS, "triplets"),
+        ({"loss": "mnr", "examples": "triplets"}, NLI_ROWS, "triplets"),
+    ],
+)
+def test_shape_follows_from_loss_and_rows(values: dict[str, Any], rows: str, shape: str) -> None:
+    assert shape_for(build_config(values), rows) == shape
 
 
-@pytest.mark.parametrize(("steps", "every"), [(100, 10), (3, 1), (1000, 100)])
-def test_static_run_is_evaluated_about_ten_times(steps: int, every: int) -> None:
-    assert settle(build_config({}), "static", LAPTOP, steps)["eval_every"].value == every
+@pytest.mark.parametrize("loss", ["softmax", "mnr"])
+def test_scored_rows_for_a_loss_that_cannot_take_them_are_refused(loss: str) -> None:
+    with pytest.raises(ConfigError, match=r"data: .* gives scored-pairs; change one of the two"):
+        shape_for(build_config({"loss": loss}), SCORED_ROWS)
+
+
+@pytest.mark.parametrize(("kind", "rate", "batch"), [(STATIC, 5e-3, 256), (SENTENCE, 2e-5, 32)])
+def test_automatic_values_fit_the_kind_of_model(kind: str, rate: float, batch: int) -> None:
+    found = values_of(build_config({}), kind)
+    assert (found["learning_rate"], found["batch_size"]) == (rate, batch)
+
+
+def test_precision_is_the_machines_except_for_a_static_model() -> None:
+    config = build_config({})
+    assert values_of(config, SENTENCE, GPU)["precision"] == "bf16"
+    assert values_of(config, STATIC, GPU)["precision"] == "fp32"
+
+
+@pytest.mark.parametrize(("steps", "every"), [(None, None), (100, 10), (3, 1)])
+def test_steps_between_evaluations_follow_from_the_length(steps: int | None, every: int | None) -> None:
+    assert values_of(build_config({}), steps=steps)["eval_every"] == every
+
+
+def test_settled_settings_go_out_as_json() -> None:
+    written = json.loads(json.dumps(settled_as_json(settle(override(RECIPE, {"seed": 7}), STATIC, CPU, 60))))
+    assert written["seed"] == {"value": 7, "origin": "yours"}
+    assert written["eval_every"] == {"value": 6, "origin": "automatic"}

@@ -1,0 +1,122 @@
+"""The catalogues: ids that name their entries, recipes that build, and the sample that ships with the studio."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from core.base_models import BASE_MODELS, BUNDLED_SHA256, bundled_folder, kind_of
+from core.config import CHOICES, RunConfig, build_config
+from core.data_catalogue import DATA_SETS, row_kind_of
+from core.errors import ConfigError
+from core.examples import CONVERSIONS, NLI_ROWS, SCORED_ROWS
+from core.losses import LOSSES
+from core.recipes import RECIPES, recipe_config
+from core.settings import shape_for
+from core.sources import SAMPLE_FOLDER, load_rows
+
+SIZES = [(recipe, size) for recipe, spec in RECIPES.items() for size in spec.sizes]
+
+
+@pytest.fixture(scope="module")
+def sample() -> pd.DataFrame:
+    return load_rows("sample", "train", None).frame
+
+
+@pytest.fixture(scope="module")
+def judged() -> pd.DataFrame:
+    return load_rows("sample", "validation", None).frame
+
+
+@pytest.mark.parametrize("catalogue", [BASE_MODELS, DATA_SETS, LOSSES, RECIPES], ids=["models", "data", "losses", "recipes"])
+def test_ids_are_their_keys_and_titles_are_unique(catalogue: Mapping[str, Any]) -> None:
+    assert [spec.id for spec in catalogue.values()] == list(catalogue)
+    assert len({spec.title for spec in catalogue.values()}) == len(catalogue) > 0
+
+
+@pytest.mark.parametrize("recipe", ["softmax", "cosine-similarity", "mnr", "mnr-hard-negatives", "quick-demo"])
+def test_methods_of_the_chapter_are_recipes(recipe: str) -> None:
+    assert recipe_config(recipe).recipe == recipe
+
+
+@pytest.mark.parametrize(("recipe", "size"), SIZES)
+def test_recipe_builds_a_valid_configuration_that_names_it(recipe: str, size: str) -> None:
+    config = recipe_config(recipe, size)
+    assert build_config(config.model_dump(mode="json")) == config
+    assert (config.recipe, config.size, config.yours, config.kind) == (recipe, size, (), "train")
+
+
+@pytest.mark.parametrize(("recipe", "size"), SIZES)
+def test_recipe_fits_its_data_and_its_model(recipe: str, size: str) -> None:
+    config = recipe_config(recipe, size)
+    rows = row_kind_of(config.data, config.split)
+    assert rows is not None
+    assert shape_for(config, rows) == config.examples
+    assert kind_of(config.base_model) == BASE_MODELS[config.base_model].kind
+
+
+@pytest.mark.parametrize("recipe", ["mnr2", "", "Quick-Demo"])
+def test_unknown_recipe_is_refused_with_the_known_ones(recipe: str) -> None:
+    with pytest.raises(ConfigError, match="choose one of quick-demo, softmax"):
+        recipe_config(recipe)
+
+
+def test_size_that_a_recipe_lacks_is_refused() -> None:
+    with pytest.raises(ConfigError, match="quick-demo has no size 'book'; choose instant"):
+        recipe_config("quick-demo", "book")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_loss_takes_shapes_that_some_rows_can_become(loss: str) -> None:
+    assert set(LOSSES[loss].shapes) <= {shape for _, shape in CONVERSIONS}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_defaults_of_a_loss_lie_in_their_ranges(loss: str) -> None:
+    defaults = {parameter.name: parameter.default for parameter in LOSSES[loss].parameters}
+    assert build_config({"loss": loss, "loss_params": defaults}).loss_params == defaults
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_splits_hold_rows_of_a_known_kind(name: str) -> None:
+    assert set(DATA_SETS[name].splits.values()) <= {NLI_ROWS, SCORED_ROWS}
+
+
+def test_choices_belong_to_settings() -> None:
+    assert set(CHOICES) <= set(RunConfig.model_fields)
+
+
+def test_bundled_model_holds_the_official_files() -> None:
+    folder = bundled_folder()
+    assert {path.name for path in folder.iterdir()} >= set(BUNDLED_SHA256)
+
+
+def test_sample_has_48_groups_of_four_rows_in_8_topics(sample: pd.DataFrame) -> None:
+    assert (len(sample), sample["premise"].nunique(), sample["topic"].nunique()) == (192, 48, 8)
+    assert set(sample.groupby("topic")["premise"].nunique()) == {6}
+    labels = sample.groupby("premise", sort=False)["label"].agg(list)
+    assert all(group == [0, 0, 1, 2] for group in labels)
+
+
+def test_sample_premise_belongs_to_one_topic(sample: pd.DataFrame) -> None:
+    assert set(sample.groupby("premise")["topic"].nunique()) == {1}
+
+
+def test_sample_loses_no_row_when_it_is_read() -> None:
+    for split in ("train", "validation"):
+        rows = load_rows("sample", split, None)
+        assert rows.dropped == {}
+        assert len(rows.frame) == len(pd.read_csv(SAMPLE_FOLDER / f"{split}.csv"))
+
+
+def test_sample_has_60_judged_pairs_over_the_whole_range(judged: pd.DataFrame) -> None:
+    assert len(judged) == 60
+    assert (judged["score"].min() < 0.2) and (0.8 < judged["score"].max() <= 1.0)
+
+
+def test_no_text_is_both_trained_on_and_judged(sample: pd.DataFrame, judged: pd.DataFrame) -> None:
+    trained = {text.lower() for column in ("premise", "hypothesis") for text in sample[column]}
+    seen = {text.lower() for column in ("sentence1", "sentence2") for text in judged[column]}
+    assert len(trained) == 240
+    assert not trained & seen

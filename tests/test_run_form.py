@@ -1,0 +1,137 @@
+"""The form: what the person set stays theirs, all else follows recipe and machine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.machine import Machine
+from core.recipes import RECIPES, recipe_config
+from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_config, start_form
+from ui.studio import Studio
+
+RECIPE = "quick-demo"
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    return Studio(tmp_path, None, Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32"))
+
+
+def change(studio: Studio, form: FormState, recipe: str = RECIPE, **widgets: Any) -> FormState:
+    """Change some widgets by hand, the others showing what they were told."""
+    told = form.shown | widgets
+    return change_form(studio, recipe, form.yours, form.shown, [told[key] for key in FORM_KEYS])
+
+
+def setting(form: FormState, key: str) -> tuple[Any, str]:
+    return form.settled[key].value, form.settled[key].origin
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_form_begins_as_the_recipe_fills_it(studio: Studio, recipe: str) -> None:
+    form = start_form(studio, recipe)
+    assert (form.fault, form.yours, form.config) == ("", {}, recipe_config(recipe))
+    assert form.shown["learning_rate"] == recipe_config(recipe).learning_rate
+    assert set(form.shown) == set(FORM_KEYS)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_form_that_nobody_touched_stays_the_recipe(studio: Studio, recipe: str) -> None:
+    form = start_form(studio, recipe)
+    assert change(studio, form, recipe) == form
+
+
+def test_changed_widget_is_yours(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), batch_size=8)
+    assert (form.yours, setting(form, "batch_size"), form.shown["batch_size"]) == ({"batch_size": 8}, (8, "yours"), 8)
+    assert setting(form, "learning_rate") == (3e-3, "recipe")
+
+
+def test_changed_widget_stays_yours_when_another_one_changes(studio: Studio) -> None:
+    form = change(studio, change(studio, start_form(studio, RECIPE), batch_size=8), seed=7)
+    assert form.yours == {"batch_size": 8, "seed": 7}
+    assert form.config is not None
+    assert form.config.yours == ("batch_size", "seed")
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_emptied_widget_goes_back_to_the_recipe(studio: Studio, empty: str | None) -> None:
+    form = change(studio, start_form(studio, RECIPE), batch_size=8)
+    form = change(studio, form, batch_size=empty)
+    assert (form.yours, setting(form, "batch_size"), form.shown["batch_size"]) == ({}, (32, "recipe"), 32)
+
+
+def test_emptied_widget_that_no_recipe_fills_stays_empty(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), max_steps=5)
+    assert setting(form, "max_steps") == (5, "yours")
+    assert setting(change(studio, form, max_steps=None), "max_steps") == (None, "automatic")
+
+
+def test_invalid_number_is_a_sentence_and_stays_yours(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), batch_size=0)
+    assert form.fault.startswith("batch_size: ")
+    assert "whole number from 1" in form.fault
+    assert (form.yours, form.config, form.shown["batch_size"]) == ({"batch_size": 0}, None, 0)
+
+
+def test_invalid_number_can_be_mended(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), learning_rate=1e-3)
+    form = change(studio, change(studio, form, batch_size=0), batch_size=16)
+    assert (form.fault, form.yours) == ("", {"learning_rate": 1e-3, "batch_size": 16})
+
+
+def test_base_model_of_another_kind_drops_the_recipes_learning_rate(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), base_model="all-minilm-l6-v2")
+    assert (setting(form, "learning_rate"), form.shown["learning_rate"]) == ((2e-5, "automatic"), 2e-5)
+    assert form.yours == {"base_model": "all-minilm-l6-v2"}
+
+
+def test_base_model_of_another_kind_keeps_a_learning_rate_set_by_hand(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), learning_rate=1e-4)
+    form = change(studio, form, base_model="all-minilm-l6-v2")
+    assert setting(form, "learning_rate") == (1e-4, "yours")
+
+
+def test_base_model_that_is_not_here_is_a_sentence(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), base_model="run:none")
+    assert "is not in the catalogue" in form.fault
+
+
+def test_another_loss_takes_negatives_and_scale_away(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), negatives="hard", **{SCALE: 10})
+    assert set(form.yours) == {"negatives", SCALE}
+    form = change(studio, form, loss="softmax")
+    assert (form.fault, form.yours, form.shown[SCALE]) == ("", {"loss": "softmax"}, None)
+    assert setting(form, "examples") == ("class-pairs", "automatic")
+
+
+def test_scale_reaches_the_configuration(studio: Studio) -> None:
+    form = start_form(studio, RECIPE)
+    assert form.shown[SCALE] == 20.0
+    form = change(studio, form, **{SCALE: 50})
+    assert start_config(studio, RECIPE, form.yours).loss_params == {"scale": 50.0}
+    assert form.shown[SCALE] == 50.0
+
+
+def test_switched_off_snapshots_are_yours(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), snapshots=False)
+    assert setting(form, "snapshots") == (False, "yours")
+
+
+def test_settings_table_says_whose_choice_a_value_is(studio: Studio) -> None:
+    table = settings_table(change(studio, start_form(studio, RECIPE), batch_size=17))
+    row = next(row for row in table.split("<tr>") if "<code>batch_size</code>" in row)
+    assert "<td>17</td>" in row
+    assert ">yours<" in row
+
+
+def test_plan_escapes_what_the_person_wrote(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), data="file:<script>alert(1)</script>.csv")
+    assert form.fault == ""
+    assert "file:&lt;script&gt;" in plan_line(form)
+    assert "<script>" not in plan_line(form) + settings_table(form)
+
+
+def test_faulty_form_has_no_plan(studio: Studio) -> None:
+    assert plan_line(change(studio, start_form(studio, RECIPE), epochs=-1)) == ""
