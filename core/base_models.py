@@ -125,7 +125,11 @@ def model_folder(base_model: str, runs_dir: Path | None = None) -> Path:
         if runs_dir is None or not name or Path(name).name != name:
             raise ModelError(f"base_model: '{base_model[:60]}' names no run; write run: and the id of a finished run.")
         folder = runs_dir / name / "model"
-    if not (folder / "modules.json").is_file():
+    try:
+        is_model = (folder / "modules.json").is_file()
+    except OSError:  # a name too long to be one
+        is_model = False
+    if not is_model:
         raise ModelError(
             f"base_model: '{base_model[:60]}' is not in the catalogue ({', '.join(BASE_MODELS)}) "
             "and no folder with a saved sentence embedding model; choose one of these, or run:<id> of a finished run."

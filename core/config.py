@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from core.data_catalogue import check_data
+from core.data_catalogue import check_data, data_parts
 from core.errors import ConfigError
 from core.examples import TRIPLETS
 from core.losses import check_loss_params, loss_spec
@@ -92,6 +92,13 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
     size: Literal["instant", "laptop", "book"] | None = Field(None, description="the recipe's size")
     yours: tuple[str, ...] = Field((), description="the names that a person set over the recipe")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_yes_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name != "snapshots":
+            raise ValueError("not a number")
+        return value
+
     @model_validator(mode="after")
     def _check_fit(self) -> Self:
         check_data(self.data, self.split)
@@ -99,7 +106,7 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
         check_loss_params(self.loss, self.loss_params)
         if self.kind == "score":
             return self
-        if self.data.split("+")[0] == "stsb" and self.split != "train":
+        if data_parts(self.data)[0] == "stsb" and self.split != "train":
             raise ConfigError("split", "STSB validation is for choosing and showing, never for training; use split=train.")
         if self.examples is not None and self.examples not in spec.shapes:
             raise ConfigError(
@@ -136,7 +143,7 @@ def _as_config_error(fault: ErrorDetails) -> ConfigError:
         return ConfigError(field, f"'{given}' is not known; choose {fault['ctx']['expected']}.")
     if not path or path[0] not in RunConfig.model_fields:
         return ConfigError(field, fault["msg"])
-    return ConfigError(field, f"{given!r} cannot be used; choose {range_of(path[0])}.")
+    return ConfigError(field, f"{given!r} cannot be used; choose {range_of(path[0]) or 'a name'}.")
 
 
 def range_of(field: str) -> str:
@@ -185,5 +192,5 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
 def _parse_value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text

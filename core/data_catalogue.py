@@ -65,9 +65,14 @@ DATA_SETS: Mapping[str, DataSpec] = MappingProxyType(
 )
 
 
+def data_parts(data: str) -> list[str]:
+    """Return the data sets that `a+b` joins; a file's path is one, whatever stands in it."""
+    return [data] if data.startswith("file:") else data.split("+")
+
+
 def check_data(data: str, split: str) -> None:
     """Refuse an unknown data set or split; `a+b` joins data sets, `file:<path>` is any file of rows."""
-    for name in data.split("+"):
+    for name in data_parts(data):
         if name.startswith("file:"):
             continue
         if name not in DATA_SETS:
@@ -75,12 +80,12 @@ def check_data(data: str, split: str) -> None:
         splits = DATA_SETS[name].splits
         if split not in splits:
             raise ConfigError("split", f"{name} has no '{split[:40]}'; choose {' or '.join(splits)}.")
-    kinds = {row_kind_of(name, split) for name in data.split("+")} - {None}
+    kinds = {row_kind_of(name, split) for name in data_parts(data)} - {None}
     if len(kinds) > 1:
         raise ConfigError("data", f"{data[:60]} joins rows of different kinds ({', '.join(sorted(map(str, kinds)))}).")
 
 
 def row_kind_of(data: str, split: str) -> str | None:
     """Return the kind of rows that a choice of data gives, or None for a file nobody has looked into."""
-    first = data.split("+")[0]
+    first = data_parts(data)[0]
     return DATA_SETS[first].splits.get(split) if first in DATA_SETS else None

@@ -74,8 +74,8 @@ class EventWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._number = max((event["n"] for event in read_events(path)), default=0)
         self._close_broken_line()
+        self._number = max((event["n"] for event in read_events(path)), default=0)
 
     def _close_broken_line(self) -> None:
         """End a line that a killed writer left half done, so that the next one starts on its own."""

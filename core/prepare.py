@@ -63,7 +63,8 @@ def prepare(config: RunConfig, data_dir: Path | None, runs_dir: Path) -> Prepare
     """
     rows = load_rows(config.data, config.split, data_dir)
     shape = shape_for(config, rows.kind)
-    key = json.dumps([FORMAT_VERSION, rows.sha256, rows.found, shape, config.data, config.split])
+    said = [rows.found, dict(rows.dropped), rows.notes, config.data, config.split]
+    key = json.dumps([FORMAT_VERSION, rows.sha256, shape, *said])
     folder = runs_dir / ".prepared" / hashlib.sha256(key.encode()).hexdigest()[:32]
     report = read_json(folder / "report.json")
     if report is None:

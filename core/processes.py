@@ -89,16 +89,11 @@ def _run_and_leave(work: Callable[[], int]) -> NoReturn:
         os._exit(code)
 
 
-# Kept, so that a child that has ended is reaped and not left as a zombie for as long as this process lives.
-_spawned: list[subprocess.Popen[bytes]] = []
-
-
 def spawn_detached(arguments: list[str], log_path: Path | None = None) -> subprocess.Popen[bytes]:
     """Start `python <arguments>` in a session of its own, so that Ctrl-C in this terminal does not reach it."""
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(log_path.open("ab")) if log_path else subprocess.DEVNULL
-        _spawned[:] = [child for child in _spawned if child.poll() is None]
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=Path(__file__).resolve().parent.parent,
             stdin=subprocess.DEVNULL,
@@ -107,8 +102,6 @@ def spawn_detached(arguments: list[str], log_path: Path | None = None) -> subpro
             env=os.environ | KEEP_BLOCKS,
             start_new_session=True,
         )
-        _spawned.append(child)
-        return child
 
 
 def signal_name(code: int) -> str:

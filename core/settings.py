@@ -19,6 +19,7 @@ Origin = Literal["yours", "recipe", "automatic"]
 DEFAULTS = RunConfig().model_dump()
 # Every recipe says these, also where it says what would be taken anyway.
 ALWAYS_A_CHOICE = frozenset({"base_model", "data", "loss"})
+BOOKKEEPING = frozenset({"kind", "recipe", "size", "yours"})
 # A recipe tunes these for one kind of base model; on another kind they would be wrong, so they fall back to automatic.
 TUNED_FOR_THE_KIND = frozenset({
     "epochs", "max_steps", "batch_size", "gradient_accumulation", "learning_rate", "scheduler", "warmup",
@@ -49,10 +50,12 @@ def override(config: RunConfig, yours: Mapping[str, Any], runs_dir: Path | None 
         ModelError: the base model is not here.
     """
     given = {key: value for key, value in yours.items() if value is not None}
+    for key in BOOKKEEPING & given.keys():
+        raise ConfigError(key, "this is written by the studio and cannot be set.")
     values = config.model_dump()
     base_model = given.get("base_model", config.base_model)
     if kind_of(str(base_model), runs_dir) != kind_of(config.base_model, runs_dir):
-        values.update(dict.fromkeys(TUNED_FOR_THE_KIND))
+        values.update(dict.fromkeys(TUNED_FOR_THE_KIND - set(config.yours)))
     if "loss" in given and given["loss"] != config.loss:
         values.update(examples=None, negatives=None, loss_params={})
     elif "data" in given:

@@ -1,13 +1,14 @@
 """Where rows come from: the sample, the data folder, the Hub's cache, a file. Nothing here asks the network."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from core.data_catalogue import DATA_SETS
+from core.data_catalogue import DATA_SETS, data_parts
 from core.errors import DataError, MissingDataError
 from core.examples import NLI_LABELS, NLI_ROWS, SCORED_ROWS
 
@@ -42,17 +43,24 @@ def locate(data: str, split: str, data_dir: Path | None) -> Path | None:
     """Return the file of one data set's split: the sample's own, or `<data-dir>/<id>/<split>.<ending>`."""
     if data.startswith("file:"):
         path = Path(data.removeprefix("file:")).expanduser()
-        return path if path.is_file() else None
+        return path if _is_file(path) else None
     folder = SAMPLE_FOLDER if data == "sample" else data_dir / data if data_dir else None
     if folder is None:
         return None
     paths = (folder / f"{split}{ending}" for ending in FILE_ENDINGS)
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be one
+        return False
 
 
 def is_here(data: str, split: str, data_dir: Path | None) -> bool:
     """Tell whether all parts of a choice such as `snli+mnli` lie in files, without reading them."""
-    return all(locate(name, split, data_dir) for name in data.split("+"))
+    return all(locate(name, split, data_dir) for name in data_parts(data))
 
 
 def load_rows(data: str, split: str, data_dir: Path | None) -> Rows:
@@ -61,7 +69,7 @@ def load_rows(data: str, split: str, data_dir: Path | None) -> Rows:
     Raises:
         DataError: rows are nowhere, cannot be read, or hold what nobody can train on; the message names file and row.
     """
-    parts = [_load_part(name, split, data_dir) for name in data.split("+")]
+    parts = [_load_part(name, split, data_dir) for name in data_parts(data)]
     kinds = {part.kind for part in parts}
     if len(kinds) > 1:
         raise DataError(f"{data[:80]} joins rows of different kinds ({', '.join(sorted(kinds))}); choose sets of one kind.")
@@ -112,15 +120,24 @@ def _read_table(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if path.suffix == ".jsonl":
             return pd.read_json(path, lines=True, dtype=False)
-        # Only an empty cell is missing: "None" and "NA" are words that people write.
-        return pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, na_values=[""], dtype=str)
+        return _read_csv(path)
     except pd.errors.EmptyDataError:
         raise DataError(f"{where} is empty; it needs a header line and rows.") from None
     except UnicodeDecodeError:
         raise DataError(f"{where} is not UTF-8; save it again as UTF-8.") from None
-    except (ValueError, OSError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        raise DataError(f"{where} has a row with more cells than its header; put texts with commas in quotes.") from None
+    except (ValueError, OSError, TypeError, AttributeError) as error:
         # The parser's own words could hold a user's text: name the kind of fault only.
         raise DataError(f"{where} cannot be read ({type(error).__name__}); save it again as CSV with a header line.") from None
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # Without `index_col=False` a row that is too long would shift its cells in silence.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        # Only an empty cell is missing: "None" and "NA" are words that people write.
+        return pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, na_values=[""], dtype=str, index_col=False)
 
 
 def _hub_cache_table(name: str, split: str) -> pd.DataFrame | None:

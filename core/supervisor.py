@@ -193,12 +193,20 @@ def _lock_at_once(file: IO[str]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+# The supervisors that this process started: one that still imports has not told its name yet, and one that has
+# ended is reaped here instead of staying a zombie.
+_started: dict[Path, Child] = {}
+
+
 def ensure_supervisor(runs_dir: Path) -> None:
     """Start a supervisor unless one is at work; two started at once settle it by the lock."""
+    mine = _started.get(runs_dir)
+    if mine is not None and mine.poll() is None:
+        return
     known = read_json(runs_dir / ".supervisor.json")
     if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
         return
-    spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
+    _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
 
 
 def main() -> int:

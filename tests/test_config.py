@@ -134,3 +134,10 @@ def test_range_says_what_a_number_may_be() -> None:
     assert range_of("max_seq_length").startswith("a whole number from 4 to 8")
     assert range_of("epochs").startswith("a number above 0, 1")
     assert range_of("snapshots") == "true or false"
+
+
+def test_name_given_as_a_number_and_number_given_as_yes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="loss: '5' cannot be used; choose a name"):
+        build_config({"loss": 5})
+    with pytest.raises(ConfigError, match="batch_size: 'True' cannot be used"):
+        build_config({"loss": "softmax", "batch_size": True})

@@ -31,3 +31,11 @@ def test_broken_last_line_of_a_killed_writer_swallows_nothing(tmp_path: Path) ->
 
 def test_no_file_is_no_events(tmp_path: Path) -> None:
     assert events_from(tmp_path / "none.jsonl", 0) == ([], 0)
+
+
+def test_line_that_lacks_only_its_end_keeps_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    EventWriter(path).write(NoticeEvent("one"))
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    EventWriter(path).write(NoticeEvent("two"))
+    assert [event["n"] for event in read_events(path)] == [1, 2]

@@ -124,3 +124,14 @@ def test_settled_settings_go_out_as_json() -> None:
     written = json.loads(json.dumps(settled_as_json(settle(override(RECIPE, {"seed": 7}), STATIC, CPU, 60))))
     assert written["seed"] == {"value": 7, "origin": "yours"}
     assert written["eval_every"] == {"value": 6, "origin": "automatic"}
+
+
+@pytest.mark.parametrize("key", ["kind", "recipe", "size", "yours"])
+def test_what_the_studio_writes_cannot_be_set(key: str) -> None:
+    with pytest.raises(ConfigError, match="written by the studio"):
+        override(recipe_config("mnr"), {key: "score"})
+
+
+def test_earlier_choices_outlive_another_base_model() -> None:
+    mine = override(recipe_config("mnr"), {"batch_size": 8})
+    assert override(mine, {"base_model": "all-minilm-l6-v2"}).batch_size == 8

@@ -76,7 +76,9 @@ def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     assert "is not UTF-8" in fault_of(tmp_path, (NLI + "Grüße,b,0\n").encode("latin-1"))
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.csv", NLI + "a,b,0,x,y\n" * 2 + 'q,"'), ("a.jsonl", "{half"), ("a.parquet", "x")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", NLI + "a,b,0,x,y\n" * 2 + 'q,"'), ("a.jsonl", "{half"), ("a.parquet", "x")]
+)
 def test_broken_file_is_refused_without_its_text(tmp_path: Path, name: str, content: str) -> None:
     assert "half" not in fault_of(tmp_path, content, name)
 
@@ -172,3 +174,26 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_similarity_score_may_be_called_label() -> None:
     table = pd.DataFrame({"sentence1": ["a"], "sentence2": ["b"], "label": [2.5]})
     assert clean_rows(table, "here", "here").frame["score"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize("row", ["one, two,b,0\nc,d,1\n", "a,b,0\none, two,d,1\n"])
+def test_unquoted_comma_is_refused_and_never_shifts_a_row(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("premise,hypothesis,label\n" + row)
+    with pytest.raises(DataError, match="more cells than its header; put texts with commas in quotes"):
+        load_rows(f"file:{path}", "train", None)
+
+
+def test_path_may_hold_a_plus_and_a_name_may_be_too_long(tmp_path: Path) -> None:
+    path = tmp_path / "a+b.csv"
+    path.write_text("premise,hypothesis,label\na,b,0\n")
+    assert len(load_rows(f"file:{path}", "train", None).frame) == 1
+    with pytest.raises(MissingDataError, match="There is no file"):
+        load_rows("file:" + "x" * 400, "train", None)
+
+
+def test_jsonl_of_bare_numbers_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"premise": "a", "hypothesis": "b", "label": 0}\n5\n')
+    with pytest.raises(DataError, match="cannot be read"):
+        load_rows(f"file:{path}", "train", None)

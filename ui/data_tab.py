@@ -6,7 +6,7 @@ from html import escape
 import gradio as gr
 
 from core.config import RunConfig
-from core.data_catalogue import DATA_SETS
+from core.data_catalogue import DATA_SETS, data_parts
 from core.errors import StudioError, one_sentence
 from core.prepare import prepare
 from core.sources import is_here
@@ -41,12 +41,12 @@ def data_choices(studio: Studio) -> list[tuple[str, str]]:
 
 
 def _title(name: str) -> str:
-    return " + ".join(DATA_SETS[part].title for part in name.split("+"))
+    return " + ".join(DATA_SETS[part].title for part in data_parts(name))
 
 
 def preview_data(studio: Studio, config: RunConfig) -> str:
     """Return where the rows are from, what came of them, and the first examples of the prepared file."""
-    specs = [DATA_SETS[name] for name in config.data.split("+") if name in DATA_SETS]
+    specs = [DATA_SETS[name] for name in data_parts(config.data) if name in DATA_SETS]
     lines = (f"{escape(spec.what)} {escape(spec.source)}; licence: {escape(spec.licence)}." for spec in specs)
     about = "".join(f"<p><b>{escape(spec.title)}.</b> {line}</p>" for spec, line in zip(specs, lines, strict=True))
     about = f'<div class="card">{about}</div>'
@@ -72,6 +72,6 @@ def _cell(value: object) -> str:
 def _missing(studio: Studio, config: RunConfig) -> str:
     where = f"looked in {studio.data_dir}" if studio.data_dir else "no data folder is set"
     return (
-        f"{config.data} is not in your data folder ({where}). Put {config.data.split('+')[0]}/{config.split}.csv there and start "
+        f"{config.data} is not in your data folder ({where}); put {data_parts(config.data)[0]}/{config.split}.csv there, start "
         "with --data-dir, or choose the sample. A run would still look in the Hub's cache."
     )
