@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from playwright.sync_api import Error as PlaywrightError
 
+from core.errors import one_sentence
 from core.events import read_events
 from core.runs import RunFolder
 from tests.conftest import end_supervisor
@@ -72,6 +74,21 @@ def measure_epoch(runs_dir: Path, data_dir: Path) -> tuple[list[str], float]:
     return command, last - began
 
 
+def measure_once(data_dir: Path | None) -> tuple[list[list[str]], dict[str, float]]:
+    """Measure every part once, in a runs folder of its own."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        runs_dir = Path(folder)
+        try:
+            command, figures = measure_page(runs_dir, data_dir)
+            commands = [command]
+            if data_dir and all((data_dir / name).is_dir() for name in ("snli", "mnli")):
+                command, figures["static_epoch_s"] = measure_epoch(runs_dir, data_dir)
+                commands.append(command)
+        finally:
+            end_supervisor(runs_dir)
+    return commands, figures
+
+
 def main() -> int:
     """Repeat everything three times and print one line of JSON with medians and samples."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,24 +100,15 @@ def main() -> int:
     samples: dict[str, list[float]] = {}
     commands: list[list[str]] = []
     for _ in range(REPEATS):
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            runs_dir = Path(folder)
-            try:
-                command, figures = measure_page(runs_dir, data_dir)
-                commands.append(command)
-                if data_dir and (data_dir / "mnli").is_dir():
-                    command, figures["static_epoch_s"] = measure_epoch(runs_dir, data_dir)
-                    commands.append(command)
-            finally:
-                end_supervisor(runs_dir)
+        try:
+            ran, figures = measure_once(data_dir.resolve() if data_dir else None)
+        except (subprocess.SubprocessError, AssertionError, PlaywrightError) as error:
+            print(f"A part could not run: {one_sentence(error)}", file=sys.stderr)
+            return 1
+        commands += ran
         for name, value in figures.items():
             samples.setdefault(name, []).append(round(value, 3))
-    machine = {
-        "cores": psutil.cpu_count(),
-        "python": platform.python_version(),
-        "torch": version("torch"),
-        "system": platform.platform(),
-    }
+    machine = {"cores": psutil.cpu_count(), "python": platform.python_version(), "torch": version("torch")}
     medians = {name: statistics.median(values) for name, values in samples.items()}
     print(json.dumps(medians | {"samples": samples, "commands": [" ".join(each) for each in commands], "machine": machine}))
     return 0
