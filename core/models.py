@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
@@ -75,8 +74,3 @@ def model_fingerprint(base_model: str, runs_dir: Path) -> str:
 def load_weights(model: SentenceTransformer, path: Path) -> None:
     """Put saved weights back into a model."""
     model.load_state_dict(load_file(str(path), device=str(model.device)))
-
-
-def is_broken(model: SentenceTransformer) -> bool:
-    """Tell whether a weight is NaN or infinite."""
-    return any(not bool(torch.isfinite(weights).all()) for weights in model.parameters())

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -43,6 +44,9 @@ class Supervisor:
         try:
             for name in PRELOADED if self.fork else ():
                 importlib.import_module(name)
+            # What is loaded now stays: a worker's garbage collector, which the trainer calls before its first step,
+            # then neither walks it (0.3 s) nor copies its pages.
+            gc.freeze()
         except ImportError as error:
             self.broken = f"{error.name or 'A library'} cannot be imported; run pip install -r requirements.txt and start again."
             raise

@@ -19,11 +19,6 @@ def empty(text: str) -> str:
     return f'<div class="empty">{escape(text)}</div>'
 
 
-def card(title: str, *paragraphs: str) -> str:
-    """Return a titled box with paragraphs of plain text."""
-    return f'<div class="card"><h3>{escape(title)}</h3>' + "".join(f"<p>{escape(text)}</p>" for text in paragraphs) + "</div>"
-
-
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table of plain texts."""
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
