@@ -159,7 +159,8 @@ def score_model(given: argparse.Namespace) -> int:
     run = create_run(runs_dir, config, data_dir)
     status = _follow(run)
     scores = run.scores("after")
-    delete_run(run)
+    if status.state == "done":
+        delete_run(run)
     if given.json and scores:
         print(json.dumps(scores, ensure_ascii=False))
     elif scores:

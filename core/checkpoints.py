@@ -25,7 +25,9 @@ class BestCheckpoint:
         """Keep these weights if their figure is the best so far; a write that fails leaves the earlier ones."""
         if self._best_by == "last" or figures[self._best_by] <= self.figure:
             return
-        replace_file(self._path, save({name: weights.contiguous().cpu() for name, weights in model.state_dict().items()}))
+        replace_file(
+            self._path, save({name: weights.detach().cpu().contiguous().clone() for name, weights in model.state_dict().items()})
+        )
         self.step, self.figure = step, figures[self._best_by]
 
     def restore(self, model: SentenceTransformer, last_step: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Nothing is left behind, and the old file stays as it was, when the write fails.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with beside.open("wb") as out:
             out.write(content)

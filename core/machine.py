@@ -90,5 +90,7 @@ def _first_gpu() -> tuple[str, int] | None:
             return None
         handle = pynvml.nvmlDeviceGetHandleByIndex(0)
         return str(pynvml.nvmlDeviceGetName(handle)), int(pynvml.nvmlDeviceGetCudaComputeCapability(handle)[0])
+    except pynvml.NVMLError:
+        return None
     finally:
         pynvml.nvmlShutdown()

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,14 @@ def prepare(config: RunConfig, data_dir: Path | None, runs_dir: Path) -> Prepare
 
 def _write(folder: Path, examples: pd.DataFrame, report: dict[str, Any]) -> None:
     """Fill a folder beside the place and move it there, so that a half-written one is never read."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         beside.mkdir(parents=True, exist_ok=True)
         examples.to_parquet(beside / "examples.parquet", index=False)
         write_json(beside / "report.json", report)
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.replace(folder)
+        # Another process may have been first; what it wrote is the same.
+        if not (folder / "report.json").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            beside.replace(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -220,7 +220,7 @@ def list_runs(runs_dir: Path, kind: str = "train") -> list[tuple[RunFolder, Stat
 
 
 def delete_run(run: RunFolder) -> None:
-    """Remove a run that has come to its end.
+    """Remove a run that no worker has.
 
     Raises:
         RunError: a worker has it, or its files cannot be removed.

@@ -4,7 +4,7 @@ from core.base_models import kind_of
 from core.evaluation import load_evaluation_set, score_model, score_pairs, write_score
 from core.machine import read_machine
 from core.models import load_model, model_fingerprint
-from core.run_log import RunLog
+from core.run_log import RunLog, Stopped
 from core.settings import settle, settled_values
 
 
@@ -20,10 +20,18 @@ def score(log: RunLog) -> None:
     settings = settled_values(settle(config, kind_of(config.base_model, runs_dir), machine))
     log.enter("evaluating", f"Scoring {config.base_model} on {pairs.id}")
 
+    def between(done: int, total: int) -> None:
+        log.raise_if_stopped()
+        log.progress("Scoring", done, total)
+
     def measure() -> dict[str, float]:
         model = load_model(config.base_model, runs_dir, machine.device)
-        return score_pairs(model, pairs, settings["eval_batch_size"], lambda done, total: log.progress("Scoring", done, total))
+        return score_pairs(model, pairs, settings["eval_batch_size"], between)
 
-    record = score_model(model_fingerprint(config.base_model, runs_dir), pairs, runs_dir, measure)
+    try:
+        record = score_model(model_fingerprint(config.base_model, runs_dir), pairs, runs_dir, measure)
+    except Stopped:
+        log.end("stopped", "Stopped before the score was whole.")
+        return
     write_score(log.run.path, "after", record)
     log.end("done", f"Scored on {pairs.id}")

@@ -1,6 +1,7 @@
 """Where rows come from: the sample, the data folder, the Hub's cache, a file. Nothing here asks the network."""
 
 import hashlib
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -145,11 +146,12 @@ def _hub_cache_table(name: str, split: str) -> pd.DataFrame | None:
     hub = DATA_SETS[name].hub if name in DATA_SETS else None
     if hub is None:
         return None
+    if os.environ.get("HF_HUB_OFFLINE") != "1":
+        # This process could ask the Hub, and nobody asked it to.
+        return None
     import datasets  # noqa: PLC0415  the web process reads rows too, and must not load it
     from datasets.exceptions import DatasetNotFoundError  # noqa: PLC0415
 
-    if not datasets.config.HF_HUB_OFFLINE:
-        return None
     try:
         table = datasets.load_dataset(*hub, split=split)
     except (FileNotFoundError, ConnectionError, ValueError, DatasetNotFoundError):

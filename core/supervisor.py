@@ -36,6 +36,7 @@ class Supervisor:
         self.broken = ""
         self.children: dict[str, Child] = {}
         self.kill_at: dict[str, float] = {}
+        self._heard: dict[str, tuple[float | None, float]] = {}
         self._known_final: dict[str, tuple[int, int]] = {}
         self._busy_until = time.monotonic() + IDLE_SECONDS
 
@@ -47,8 +48,10 @@ class Supervisor:
             # What is loaded now stays: a worker's garbage collector, which the trainer calls before its first step,
             # then neither walks it (0.3 s) nor copies its pages.
             gc.freeze()
-        except ImportError as error:
-            self.broken = f"{error.name or 'A library'} cannot be imported; run pip install -r requirements.txt and start again."
+        except Exception as error:
+            # A broken library raises whatever it likes; the run has to say so in place of waiting for ever.
+            name = getattr(error, "name", None) or type(error).__name__
+            self.broken = f"The libraries cannot be loaded ({name}); run pip install -r requirements.txt and start again."
             raise
         finally:
             self.ready.set()
@@ -77,7 +80,8 @@ class Supervisor:
         open_runs = self.open_runs()
         for run, status in open_runs:
             self._look_after(run, status)
-        waiting = [(status.rank, run) for run, status in open_runs if status.state == "queued" and not run.is_cancelled()]
+        queued = [(status.rank, run) for run, status in open_runs if status.state == "queued"]
+        waiting = [(rank, run) for rank, run in queued if not (run.is_cancelled() or run.stop_wish())]
         working = [run for run, status in open_runs if status.is_working]
         if waiting and not working and not self.children and self.ready.is_set():
             self.start(min(waiting, key=lambda one: one[0])[1])
@@ -107,14 +111,25 @@ class Supervisor:
             self._bury(run, "how is unknown: its supervisor ended before it")
         elif run.is_cancelled():
             self._end(run, status)
-        elif status.is_working and run.stop_wish() and _is_silent(status):
+        elif status.state == "queued" and run.id not in self.children and run.stop_wish():
+            _finish(run, "stopped", "Stopped before it began.")
+        elif status.is_working and run.stop_wish() and self._is_silent(run, status):
             end_process(status.pid, status.pid_started, force=True)
+
+    def _is_silent(self, run: RunFolder, status: Status) -> bool:
+        """Tell whether a worker's heartbeat has not moved for a minute of our own clock: then it hangs."""
+        beat, since = self._heard.get(run.id, (None, 0.0))
+        if beat != status.heartbeat:
+            self._heard[run.id] = (status.heartbeat, time.monotonic())
+            return False
+        return time.monotonic() - since > SILENT_SECONDS
 
     def _bury(self, run: RunFolder, code: int | str) -> None:
         """Write the last state of a run whose process is gone, unless the worker did so itself."""
         self.kill_at.pop(run.id, None)
         status = run.status()
-        if status is None or status.is_final:
+        if status is None or status.is_final or is_alive(status.pid, status.pid_started):
+            # Gone, ended by itself, or another supervisor's worker has it.
             return
         if run.is_cancelled():
             _finish(run, "stopped", "Cancelled; nothing was kept.")
@@ -156,11 +171,6 @@ class Supervisor:
 
 def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object] | None = None) -> None:
     run.set_status(state=state, detail=detail, finished=time.time(), error=dict(error or {}))
-
-
-def _is_silent(status: Status) -> bool:
-    """Tell whether a worker's heartbeat has not moved for a minute: then it hangs and may be ended."""
-    return status.heartbeat is not None and time.time() - status.heartbeat > SILENT_SECONDS
 
 
 def forks_here() -> bool:

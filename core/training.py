@@ -13,6 +13,7 @@ from transformers import PrinterCallback, set_seed
 from core.base_models import kind_of
 from core.checkpoints import BestCheckpoint, save_model
 from core.config import RunConfig
+from core.errors import ConfigError
 from core.evaluation import EvaluationSet, default_evaluation_set, score_model, score_pairs, score_record, write_score
 from core.events import EvaluationEvent, NoticeEvent
 from core.examples import NLI_LABELS
@@ -65,6 +66,8 @@ def load(log: RunLog) -> TrainingRun:
     """Prepare the examples, load the model, and write down every value that will be used."""
     config, machine, runs_dir = log.run.config(), read_machine(), log.run.path.parent
     log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, loss {config.loss}"))
+    if config.precision == "fp16" and machine.device == "cpu":
+        raise ConfigError("precision", "fp16 needs a GPU; choose fp32 or bf16.")
     kind = kind_of(config.base_model, runs_dir)
     prepared = prepare(config, log.data_dir, runs_dir)
     log.raise_if_stopped()
@@ -220,8 +223,9 @@ def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None
     save_model(run.model, log.run.path / "model")
     if run.settings["snapshots"]:
         snapshots = ProbeSnapshots(log.run.path / "snapshots")
-        snapshots.take(run.model, max(1, watch.last_step), run.settings["eval_batch_size"])
-        snapshots.project(max(1, watch.last_step))
+        kept_step = max(1, best.step or watch.last_step)
+        snapshots.take(run.model, kept_step, run.settings["eval_batch_size"])
+        snapshots.project(kept_step)
     ending = f"Stopped after step {watch.last_step}" if stopped else f"Finished {watch.last_step} steps"
     log.end("stopped" if stopped else "done", f"{ending}; the model is saved.", has_model=True)
 

@@ -50,6 +50,9 @@ class TrainingWatch(TrainerCallback):
         self._clock.tick()
         if self._log.stop_wish():
             control.should_training_stop = True
+        if self._is_due(state, control):
+            # The trainer logs right after this: an evaluation wants the loss of its own step beside it.
+            control.should_log = True
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **kwargs: Any
@@ -62,11 +65,13 @@ class TrainingWatch(TrainerCallback):
         if "loss" not in logs:
             return
         self._take(state, logs)
-        due = state.global_step % self._settings["eval_every"] == 0 or state.global_step == self._total
-        # At the last step the trainer has asked itself to stop: only a person's wish skips the evaluation.
-        if due and not self._log.stop_wish():
+        if self._is_due(state, control) and self._log.stop_wish() != "skip-scoring":
             self._flush(state)
             self._evaluate_now(kwargs["model"], state.global_step)
+
+    def _is_due(self, state: TrainerState, control: TrainerControl) -> bool:
+        """Tell whether this step is evaluated: every so many, and the last one, also when Stop made it the last."""
+        return bool(state.global_step % self._settings["eval_every"] == 0 or control.should_training_stop)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Write the steps that are still held back."""
@@ -74,13 +79,18 @@ class TrainingWatch(TrainerCallback):
 
     def _take(self, state: TrainerState, logs: dict[str, Any]) -> None:
         loss, norm = float(logs["loss"]), float(logs.get("grad_norm") or 0.0)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
+        # Under fp16 the gradient overflows now and then: the scaler skips that step, and nothing has diverged.
+        overflow_is_normal = self._settings["precision"] == "fp16"
+        if not math.isfinite(loss) or not (math.isfinite(norm) or overflow_is_normal):
             raise DivergenceError(
                 f"Training diverged: the loss is {loss} and the gradient {norm} at step {state.global_step}. "
                 "Lower the learning rate and start again."
             )
         self._losses.append(loss)
-        self._latest = {"grad_norm": round(norm, 6), "learning_rate": float(logs.get("learning_rate", 0.0))}
+        self._latest = {
+            "grad_norm": round(norm, 6) if math.isfinite(norm) else None,
+            "learning_rate": float(logs.get("learning_rate", 0.0)),
+        }
         if time.monotonic() - self._written_at >= GROUP_SECONDS:
             self._flush(state)
 

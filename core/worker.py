@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from core.errors import DiskFullError, StudioError, is_disk_full, one_sentence
+from core.errors import DiskFullError, MachineError, StudioError, is_disk_full, one_sentence
 from core.processes import start_time
 from core.run_log import RunLog
 from core.runs import RunFolder
@@ -70,6 +70,8 @@ def _fail(log: RunLog, error: Exception) -> int:
         error = DiskFullError(
             "The disk is full, so nothing more could be saved; free some space and start again. Earlier runs are untouched."
         )
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        error = MachineError("The memory is full; choose a smaller batch_size or eval_batch_size and start again.")
     if isinstance(error, StudioError):
         kind, message = error.kind, one_sentence(error)
     else:

@@ -54,9 +54,10 @@ def preview_data(studio: Studio, config: RunConfig) -> str:
         return about + problem(_missing(studio, config))
     try:
         prepared = prepare(config, studio.data_dir, studio.runs_dir)
+        examples = prepared.frame()
     except (StudioError, OSError) as error:
         return about + problem(one_sentence(error))
-    report, examples = prepared.report, prepared.frame()
+    report = prepared.report
     dropped = "".join(f", {count:,} left out for {why}" for why, count in report["dropped"].items())
     notes = "".join(f"; {note}" for note in report["notes"])
     count = f"{report['examples']:,} {prepared.shape} from {report['rows']:,} rows of {report['found']}{dropped}{notes}."

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.errors import StudioError, one_sentence
 from core.recipes import RECIPES
 from core.runs import list_runs
 from core.supervisor import ensure_supervisor
@@ -14,7 +15,7 @@ from ui.html import hint, problem
 from ui.loss_tab import LossTab, build_loss_tab, describe_loss
 from ui.map import build_map
 from ui.model_tab import ModelTab, build_model_tab, model_choices
-from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_form
+from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_config, start_form
 from ui.runs_tab import RunsTab, ask_again, build_runs_tab, choose_row, delete_chosen, runs_table
 from ui.studio import Studio, bound
 from ui.train_tab import TrainTab, build_train_tab, cancel_training, start_training, stop_training
@@ -24,7 +25,6 @@ TITLE = (
     "press Start training on the Train tab, then look at Evaluate and Explore.</p></div>"
 )
 RUN_OUTPUTS = 9
-FAULTY = "faulty"
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # A fault is shown as a message on the page only where the event goes through Gradio's queue.
 MAY_FAIL: dict[str, Any] = QUIET | {"queue": True, "concurrency_limit": None}
@@ -60,7 +60,7 @@ class Page:
 
     def form_outputs(self) -> list[Any]:
         """Return what a change of the form writes to."""
-        texts = [self.train.plan, self.train.table, self.data.preview, self.loss.what, self.teaches]
+        texts = [self.train.plan, self.train.table, self.loss.what, self.teaches]
         return [self.yours, self.shown, *texts, *self.widgets()]
 
     def run_outputs(self) -> list[Any]:
@@ -80,7 +80,8 @@ def build_page(studio: Studio) -> gr.Blocks:
         _wire_runs(studio, page)
         timer = gr.Timer(1.0)
         timer.tick(bound(look_at_runs, studio), [page.run, page.seen, page.colour_by], page.run_outputs(), **QUIET)
-        blocks.load(bound(open_page, studio), [page.recipe], [*page.form_outputs(), *page.run_outputs()], **QUIET)
+        opened = blocks.load(bound(open_page, studio), [page.recipe], [*page.form_outputs(), *page.run_outputs()], **QUIET)
+        opened.then(bound(show_preview, studio), [page.recipe, page.yours], page.data.preview, **QUIET)
     return blocks
 
 
@@ -114,13 +115,17 @@ def _lay_out(studio: Studio) -> Page:
 
 
 def _wire_form(studio: Studio, page: Page) -> None:
-    page.recipe.input(bound(choose_recipe, studio), [page.recipe], page.form_outputs(), **QUIET)
+    preview: dict[str, Any] = {"fn": bound(show_preview, studio), "inputs": [page.recipe, page.yours]}
+    preview |= {"outputs": page.data.preview} | QUIET
+    page.recipe.input(bound(choose_recipe, studio), [page.recipe], page.form_outputs(), **QUIET).then(**preview)
     inputs = [page.recipe, page.yours, page.shown, *page.widgets()]
     for widget in page.widgets():
         # A number is complete when the person leaves it; each key would ask the server for nothing.
         changes = [widget.submit, widget.blur] if isinstance(widget, gr.Number) else [widget.input]
         for change in changes:
-            change(bound(edit_form, studio), inputs, page.form_outputs(), **QUIET)
+            changed = change(bound(edit_form, studio), inputs, page.form_outputs(), **QUIET)
+            if widget in (page.data.data, page.loss.loss, page.loss.negatives):
+                changed.then(**preview)
 
 
 def _wire_runs(studio: Studio, page: Page) -> None:
@@ -131,11 +136,11 @@ def _wire_runs(studio: Studio, page: Page) -> None:
     started = started.then(bound(start_training, studio), [page.recipe, page.yours], page.run, **MAY_FAIL)
     started.success(**look)
     page.run.input(**look)
-    page.train.stop.click(bound(stop_training, studio), page.run, None, **QUIET)
-    page.train.cancel.click(bound(cancel_training, studio), page.run, None, **QUIET)
+    page.train.stop.click(bound(stop_training, studio), page.run, None, **MAY_FAIL)
+    page.train.cancel.click(bound(cancel_training, studio), page.run, None, **MAY_FAIL)
     page.colour_by.input(lambda run, grouping: {"run": run, "colour_by": grouping}, [page.run, page.colour_by], page.map, **QUIET)
     runs = page.runs
-    runs.table.select(choose_row, [runs.table], [runs.chosen, runs.open, runs.delete, runs.really], **QUIET)
+    runs.table.select(choose_row, None, [runs.chosen, runs.open, runs.delete, runs.really], **QUIET)
     opened = runs.open.click(lambda name: (name, gr.Tabs(selected="train")), runs.chosen, [page.run, page.tabs], **QUIET)
     opened.then(**look)
     runs.delete.click(ask_again, None, [runs.delete, runs.really], **QUIET)
@@ -153,29 +158,32 @@ def open_page(studio: Studio, recipe: str) -> tuple[Any, ...]:
 
 def choose_recipe(studio: Studio, recipe: str) -> tuple[Any, ...]:
     """Fill the form as the recipe says, forgetting what was set by hand."""
-    return _form_answer(studio, recipe, start_form(studio, recipe), {}, {})
+    return _form_answer(recipe, start_form(studio, recipe), {})
 
 
 def edit_form(studio: Studio, recipe: str, yours: dict[str, Any], shown: dict[str, Any], *values: Any) -> tuple[Any, ...]:
     """Take the widgets as they are now."""
     told = dict(zip(FORM_KEYS, values, strict=True))
-    return _form_answer(studio, recipe, change_form(studio, recipe, yours, shown, values), told, shown)
+    return _form_answer(recipe, change_form(studio, recipe, yours, shown, values), told)
 
 
-def _form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, Any], before: dict[str, Any]) -> tuple[Any, ...]:
+def _form_answer(recipe: str, form: FormState, told: dict[str, Any]) -> tuple[Any, ...]:
     """Write the form to the page; a widget that holds its value already is left alone, so that typing is not disturbed."""
     widgets = [gr.skip() if key in told and told[key] == form.shown.get(key) else form.shown.get(key) for key in FORM_KEYS]
     if form.config is None:
-        texts = [problem(form.fault), gr.skip(), problem(form.fault), gr.skip(), gr.skip()]
-        return (form.yours, form.shown | {FAULTY: True}, *texts, *widgets)
+        return (form.yours, form.shown, problem(form.fault), gr.skip(), gr.skip(), gr.skip(), *widgets)
     widgets[FORM_KEYS.index("negatives")] = gr.update(value=form.shown["negatives"], visible=form.config.loss == "mnr")
     widgets[FORM_KEYS.index(SCALE)] = gr.update(value=form.shown[SCALE], visible=form.shown[SCALE] is not None)
-    same_data = FAULTY not in before and all(
-        key in before and before[key] == form.shown[key] for key in ("data", "loss", "negatives")
-    )
-    preview = gr.skip() if same_data else preview_data(studio, form.config)
-    texts = [plan_line(form), settings_table(form), preview, describe_loss(form.config), hint(RECIPES[recipe].teaches)]
+    texts = [plan_line(form), settings_table(form), describe_loss(form.config), hint(RECIPES[recipe].teaches)]
     return (form.yours, form.shown, *texts, *widgets)
+
+
+def show_preview(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
+    """Return the first examples; on its own, for a large file is read for it and the form should not wait."""
+    try:
+        return preview_data(studio, start_config(studio, recipe, yours))
+    except StudioError as error:
+        return problem(one_sentence(error))
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,7 @@ async function pull(mine) {
     if (fresh && !find('.shown').hidden) draw();
     if (news.final && news.last === drawn) return;
   } catch (error) {
+    if (mine !== turn) return;
     // The app restarts or the network blinks: the run goes on, so keep asking, slower.
     find('.says').textContent = 'The app does not answer; the run goes on without it. Trying again…';
     wait = SLOW_MS;

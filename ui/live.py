@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 import plotly
 
-from core.runs import RunFolder, Status, list_runs
+from core.runs import RunFolder, Status, iter_runs
 from ui.studio import Studio, bound
 
 # plotly.js comes from the installed package: the page works without a network.
@@ -78,7 +78,9 @@ def describe_status(studio: Studio, run: RunFolder, status: Status) -> dict[str,
 
 def waiting_text(studio: Studio, status: Status) -> str:
     """Say what a queued run waits for."""
-    others = [other for _, other in list_runs(studio.runs_dir) if not other.is_final and other.rank < status.rank]
+    others = [
+        other for run in iter_runs(studio.runs_dir) if (other := run.status()) and not other.is_final and other.rank < status.rank
+    ]
     if others:
         return f"Waiting for its turn: {len(others)} before it."
     return "About to start. The first run after a start loads the libraries, which takes some seconds."

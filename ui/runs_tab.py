@@ -75,10 +75,10 @@ def _score(figures: dict[str, float] | None) -> str:
     return f"{figures['spearman_cosine']:.4f}" if figures else "–"
 
 
-def choose_row(table: pd.DataFrame, event: gr.SelectData) -> tuple[Any, ...]:
+def choose_row(event: gr.SelectData) -> tuple[Any, ...]:
     """Take the run of a clicked row and make its buttons work."""
-    row = event.index[0] if isinstance(event.index, list | tuple) else event.index
-    name = str(table.iloc[int(row)]["Run"])
+    # The row as it is shown: the table may be sorted.
+    name = str(event.row_value[0])
     return name, gr.update(interactive=True), gr.update(visible=True, interactive=True), gr.update(visible=False)
 
 

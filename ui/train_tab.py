@@ -1,13 +1,14 @@
 """The Train tab: the handful of numbers that matter, the three buttons, and the live figure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from core.config import CHOICES, range_of
-from core.errors import StudioError, one_sentence
-from core.runs import create_run
+from core.errors import StudioError, is_disk_full, one_sentence
+from core.runs import RunFolder, create_run
 from core.supervisor import ensure_supervisor
 from ui.live import build_live_figure
 from ui.run_form import start_config
@@ -95,14 +96,21 @@ def start_training(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
 
 def stop_training(studio: Studio, name: str | None) -> None:
     """Ask the run to end after its step in progress; asked again, without scoring."""
-    run = studio.run(name)
-    if run is not None:
-        run.request_stop()
+    _ask(studio, name, RunFolder.request_stop)
 
 
 def cancel_training(studio: Studio, name: str | None) -> None:
     """Ask the supervisor to end the run's process."""
+    _ask(studio, name, RunFolder.request_cancel)
+
+
+def _ask(studio: Studio, name: str | None, request: Callable[[RunFolder], None]) -> None:
     run = studio.run(name)
-    if run is not None:
-        run.request_cancel()
+    if run is None:
+        return
+    try:
+        request(run)
         ensure_supervisor(studio.runs_dir)
+    except OSError as error:
+        reason = "the disk is full" if is_disk_full(error) else "its folder cannot be written"
+        raise gr.Error(f"The run could not be told: {reason}. Free some space and press again.", print_exception=False) from None
