@@ -1,7 +1,7 @@
 // Follows one run: asks for the events it has not drawn yet, and draws four charts from them.
 // `element`, `props`, `server`, `watch` are given by gr.HTML. Plotly is kept at load: other bundles overwrite the global.
 const P = window.Plotly;
-const SMOOTHING = 0.6, MOST_POINTS = 4000, PULL_MS = 250, SLOW_MS = 3000;
+const SMOOTHING = 0.6, MOST_POINTS = 4000, PULL_MS = 400, SLOW_MS = 3000;
 const COLOURS = {loss: '#6366f1', raw: 'rgba(99,102,241,.28)', evaluation: '#0d9488', untouched: '#94a3b8', other: '#64748b'};
 const find = selector => element.querySelector(selector);
 const plots = Object.fromEntries([...element.querySelectorAll('.plot')].map(node => [node.dataset.plot, node]));
