@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
-from core.errors import MachineError, RunError
+from core.errors import RunError
 from core.files import read_json, write_json
+from core.locks import lock
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.runs import RunFolder, Status, iter_runs
 
@@ -176,35 +176,6 @@ def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object]
 def forks_here() -> bool:
     """Tell whether workers are forked: on Linux, unless `STUDIO_SPAWN=1`."""
     return sys.platform == "linux" and os.environ.get("STUDIO_SPAWN") != "1"
-
-
-def lock(runs_dir: Path) -> IO[str] | None:
-    """Take the folder's lock for as long as the file stays open, or return None where another holds it.
-
-    Raises:
-        MachineError: the file system has no locks.
-    """
-    file = (runs_dir / ".lock").open("a")
-    try:
-        _lock_at_once(file)
-    except (BlockingIOError, PermissionError):
-        file.close()
-        return None
-    except OSError:
-        file.close()
-        raise MachineError(f"{runs_dir} lies on a disk without file locks; choose a local folder with --runs-dir.") from None
-    return file
-
-
-def _lock_at_once(file: IO[str]) -> None:
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415  Windows alone has it
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415  and all others have this
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 # The supervisors that this process started: one that still imports has not told its name yet, and one that has

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from core.errors import DiskFullError, MachineError, StudioError, is_disk_full, one_sentence
+from core.locks import lock
 from core.processes import start_time
 from core.run_log import RunLog
 from core.runs import RunFolder
 from core.scoring import score
-from core.supervisor import lock
 from core.training import train
 
 HEARTBEAT_SECONDS = 1.0
