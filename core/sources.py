@@ -21,7 +21,7 @@ COLUMNS: Mapping[str, tuple[str, str, str]] = {
 }
 SCORE_NAMES = ("score", "label", "similarity_score")
 SCORE_TOPS = (1.0, 5.0, 10.0, 100.0)
-# Header names are read without regard to case and spaces; these stand for the names of NLI_ROWS too.
+# Labels may be numbers, also as a table writes them that once held a missing one: 1.0.
 NLI_NUMBERS = {str(number): number for number in range(len(NLI_LABELS))} | {f"{n}.0": n for n in range(len(NLI_LABELS))}
 
 

@@ -184,14 +184,22 @@ _started: dict[Path, Child] = {}
 
 
 def ensure_supervisor(runs_dir: Path) -> None:
-    """Start a supervisor unless one is at work; two started at once settle it by the lock."""
+    """Start a supervisor unless one is at work; two started at once settle it by the lock.
+
+    Raises:
+        RunError: its log cannot be written, or there is no room for a process.
+    """
     mine = _started.get(runs_dir)
     if mine is not None and mine.poll() is None:
         return
     known = read_json(runs_dir / ".supervisor.json")
     if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
         return
-    _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
+    try:
+        _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RunError(f"No supervisor can be started in {str(runs_dir)[-120:]} ({reason}); free some space there.") from None
 
 
 def main() -> int:

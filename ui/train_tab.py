@@ -111,6 +111,8 @@ def _ask(studio: Studio, name: str | None, request: Callable[[RunFolder], None])
     try:
         request(run)
         ensure_supervisor(studio.runs_dir)
+    except StudioError as error:
+        raise gr.Error(one_sentence(error), print_exception=False) from None
     except OSError as error:
         reason = "the disk is full" if is_disk_full(error) else "its folder cannot be written"
         raise gr.Error(f"The run could not be told: {reason}. Free some space and press again.", print_exception=False) from None
