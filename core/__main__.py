@@ -1,8 +1,9 @@
-"""The command line: `python -m core {list,train,score,stop,cancel,delete}`. It imports no torch: workers do the work."""
+"""The command line: `python -m core {list,train,score,mine,fetch,stop,cancel,delete}`. It imports no torch: workers do the work."""
 
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,14 +14,18 @@ from tqdm import tqdm
 
 from core.base_models import BASE_MODELS, kind_of
 from core.config import RunConfig, build_config, parse_assignments
-from core.errors import ConfigError, StudioError, one_sentence
+from core.data_catalogue import data_parts, hub_name
+from core.errors import ConfigError, DataError, StudioError, one_sentence
 from core.files import read_json
+from core.jobs import ask
 from core.listing import list_rows, print_table, run_seconds
-from core.places import data_dir_from, runs_dir_from
+from core.places import Places, data_dir_from, runs_dir_from
+from core.prepared import MINED, find_prepared
 from core.recipes import recipe_config
 from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
 from core.series import FollowedRun
 from core.settings import override
+from core.sources import locate
 from core.supervisor import ensure_supervisor
 
 POLL_SECONDS = 0.1
@@ -59,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
     train.add_argument("--size", choices=("instant", "laptop", "book"))
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
+    mining = add("mine", mine_negatives, "Give a recipe's or a config.json's pairs mined negatives and write the triplets.")
+    mining.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
+    mining.add_argument("--size", choices=("instant", "laptop", "book"))
+    mining.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
+    mining.add_argument("--out", type=Path, required=True, metavar="F.parquet")
+    fetching = add("fetch", fetch_data, "Get a data set from the Hugging Face Hub.")
+    fetching.add_argument("data", metavar="DATA", help="a data set of the catalogue, or hub:owner/name[:configuration][@revision]")
+    fetching.add_argument("--split", default="train")
+    fetching.add_argument("--max-rows", type=int, help="only so many rows, without downloading the rest")
     score = add("score", score_model, "Score a run's model, a catalogue model or a model folder.")
     score.add_argument("model", metavar="RUN_OR_MODEL")
     score.add_argument("--on", default="stsb", metavar="DATA")
@@ -81,11 +95,17 @@ def list_what(given: argparse.Namespace) -> int:
 
 def train_run(given: argparse.Namespace) -> int:
     """Queue a run, follow it to its end, and print one JSON line."""
-    runs_dir, data_dir = runs_dir_from(given.runs_dir), data_dir_from(given.data_dir)
-    config = _asked_config(given, runs_dir)
+    places = _places(given)
+    runs_dir, data_dir = _runs_dir(places), places.data_dir
+    config = _asked_config(given, places)
     # Found here as well as in the worker: a wrong base model should not wait for torch.
     kind_of(config.base_model, runs_dir)
-    run = create_run(ensure_runs_dir(runs_dir), config, data_dir)
+    ensure_runs_dir(runs_dir)
+    for name in data_parts(config.data):
+        if name.startswith("hub:") and locate(name, config.split, places) is None:
+            # Naming a data set of the Hub is asking for it.
+            _answer(build_config({"kind": "fetch", "data": name, "split": config.split, "max_rows": config.max_rows}), places)
+    run = create_run(runs_dir, config, data_dir)
     print(f"Run {run.id}", file=sys.stderr)
     status = _follow(run)
     result: dict[str, Any] = {
@@ -100,15 +120,24 @@ def train_run(given: argparse.Namespace) -> int:
     return _exit_code(status)
 
 
-def _asked_config(given: argparse.Namespace, runs_dir: Path) -> RunConfig:
+def _places(given: argparse.Namespace) -> Places:
+    return Places(data_dir_from(given.data_dir), runs_dir_from(given.runs_dir))
+
+
+def _runs_dir(places: Places) -> Path:
+    assert places.runs_dir is not None
+    return places.runs_dir
+
+
+def _asked_config(given: argparse.Namespace, places: Places) -> RunConfig:
     yours = parse_assignments(given.assignments)
     if not given.recipe.endswith(".json"):
-        return override(recipe_config(given.recipe, given.size), yours, runs_dir)
+        return override(recipe_config(given.recipe, given.size), yours, places)
     values = read_json(Path(given.recipe))
     if not isinstance(values, dict):
         raise ConfigError("", f"{given.recipe[-80:]} is missing or no JSON object; write settings such as {{'batch_size': 64}}.")
     asked = {key: value for key, value in values.items() if key not in ("recipe", "size", "yours", "kind") and value is not None}
-    return override(build_config({}), asked | yours, runs_dir)
+    return override(build_config({}), asked | yours, places)
 
 
 def _follow(run: RunFolder) -> Status:
@@ -117,7 +146,7 @@ def _follow(run: RunFolder) -> Status:
     with tqdm(total=None, unit="step", file=sys.stderr, leave=True) as bar:
         while True:
             if time.monotonic() - ensured > ENSURE_SECONDS:
-                ensure_supervisor(run.path.parent)
+                ensure_supervisor(run.runs_dir)
                 ensured = time.monotonic()
             status = run.status()
             if status is None:
@@ -144,6 +173,47 @@ def _exit_code(status: Status) -> int:
     message = status.error.get("message") or status.detail
     print(message, file=sys.stderr)
     return FAULT_EXIT if status.error.get("before_first_step") and status.error.get("kind") != "bug" else FAILED_EXIT
+
+
+def _answer(config: RunConfig, places: Places) -> RunFolder:
+    """Queue a job, follow it, and return its folder.
+
+    Raises:
+        DataError: it failed; the sentence is the worker's.
+    """
+    run = ask(config, places)
+    status = _follow(run)
+    if status.state != "done":
+        raise DataError(str(status.error.get("message") or status.detail))
+    return run
+
+
+def mine_negatives(given: argparse.Namespace) -> int:
+    """Prepare triplets with mined negatives through the queue, and copy them out."""
+    places = _places(given)
+    if not given.out.parent.is_dir():
+        raise ConfigError("", f"There is no folder {str(given.out.parent)[-120:]} to write in; choose another --out.")
+    config = _asked_config(given, places)
+    negatives = config.negatives if config.negatives in MINED else "semi-hard"
+    config = build_config(config.model_dump() | {"kind": "prepare", "negatives": negatives, "examples": None})
+    ensure_runs_dir(_runs_dir(places))
+    prepared = find_prepared(_answer(config, places).path)
+    assert prepared is not None
+    shutil.copyfile(prepared.path, given.out)
+    said = {"out": str(given.out), "examples": prepared.report["examples"], "negatives": prepared.report["negatives"]}
+    print(json.dumps(said | {"left_out": prepared.report["shapes"]["positive-pairs"] - said["examples"]}))
+    return 0
+
+
+def fetch_data(given: argparse.Namespace) -> int:
+    """Get rows from the Hub through the queue."""
+    places = _places(given)
+    ensure_runs_dir(_runs_dir(places))
+    config = build_config({"kind": "fetch", "data": given.data, "split": given.split, "max_rows": given.max_rows})
+    hub_name(config.data)
+    status = _answer(config, places).status()
+    print(json.dumps({"data": given.data, "answer": status.detail if status else ""}))
+    return 0
 
 
 def score_model(given: argparse.Namespace) -> int:

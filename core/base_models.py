@@ -1,7 +1,6 @@
 """The base models that can be chosen, as data, and where their files lie. Imports no torch."""
 
 import functools
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from core.errors import ModelError
-from core.files import read_json
+from core.files import file_sha256, read_json
 
 STATIC = "static"
 SENTENCE = "sentence"
@@ -94,10 +93,32 @@ def bundled_folder() -> Path:
     return folder
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def tokenizer_file(base_model: str, runs_dir: Path | None = None) -> Path | None:
+    """Return the tokenizer's file of a model, or None where it has none of the fast kind.
+
+    Raises:
+        ModelError: the model is not here.
+    """
+    folder = bundled_folder() if base_model in BASE_MODELS else model_folder(base_model, runs_dir)
+    return next((path for path in (folder / "tokenizer.json", *sorted(folder.glob("*/tokenizer.json"))) if path.is_file()), None)
+
+
+def length_limit(base_model: str, runs_dir: Path | None = None) -> int | None:
+    """Return after how many tokens a model cuts a text, or None where it says nothing.
+
+    Raises:
+        ModelError: the model is not here.
+    """
+    if base_model in BASE_MODELS:
+        return BASE_MODELS[base_model].max_seq_length
+    folder = model_folder(base_model, runs_dir)
+    for path in (folder / "sentence_bert_config.json", *sorted(folder.glob("*/sentence_bert_config.json"))):
+        limit = (read_json(path) or {}).get("max_seq_length")
+        if isinstance(limit, int):
+            return limit
+    tokenizer = tokenizer_file(base_model, runs_dir)
+    truncation = (read_json(tokenizer) or {}).get("truncation") if tokenizer else None
+    return int(truncation["max_length"]) if truncation else None
 
 
 def kind_of(base_model: str, runs_dir: Path | None = None) -> str:

@@ -13,11 +13,12 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
 
-from core.errors import DataError, DivergenceError, MissingDataError
+from core.errors import DataError, DivergenceError
 from core.examples import SCORED_ROWS
 from core.files import read_json, write_json
 from core.machine import library_versions
-from core.sources import load_rows
+from core.places import Places
+from core.sources import Asked, Rows, load_rows, yardstick_rows
 
 SIMILARITIES = ["cosine", "dot", "manhattan", "euclidean"]
 CHUNK_TEXTS = 512
@@ -36,35 +37,33 @@ class EvaluationSet:
     found: str
 
 
-def load_evaluation_set(data: str, split: str, data_dir: Path | None) -> EvaluationSet:
+def load_evaluation_set(data: str, split: str, places: Places) -> EvaluationSet:
     """Load scored pairs.
 
     Raises:
         DataError: they are not here, or are no scored pairs.
     """
-    rows = load_rows(data, split, data_dir)
+    rows = load_rows(Asked(data, split), places)
     if rows.kind != SCORED_ROWS:
         raise DataError(f"{data[:60]}/{split} has no similarity scores; choose stsb or sample and split=validation.")
+    return _evaluation_set(f"{data}/{split}", rows)
+
+
+def default_evaluation_set(places: Places) -> EvaluationSet:
+    """Return STSB validation from the data folder or the Hub's cache, else the sample's pairs."""
+    return _evaluation_set(*yardstick_rows(places))
+
+
+def _evaluation_set(name: str, rows: Rows) -> EvaluationSet:
     frame = rows.frame
     return EvaluationSet(
-        id=f"{data}/{split}",
+        id=name,
         sentences1=frame["sentence1"].tolist(),
         sentences2=frame["sentence2"].tolist(),
         gold=frame["score"].tolist(),
         sha256=rows.sha256,
         found=rows.found,
     )
-
-
-def default_evaluation_set(data_dir: Path | None) -> EvaluationSet:
-    """Return STSB validation from the data folder or the Hub's cache, else the sample's pairs.
-
-    A file that is there and broken is an error, not a reason to measure on something else in silence.
-    """
-    try:
-        return load_evaluation_set("stsb", "validation", data_dir)
-    except MissingDataError:
-        return load_evaluation_set("sample", "validation", data_dir)
 
 
 class _InterruptibleEvaluator(EmbeddingSimilarityEvaluator):

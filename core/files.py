@@ -1,5 +1,6 @@
 """How small files are written and read: replaced as a whole, so that a reader never sees half of one."""
 
+import hashlib
 import json
 import os
 import threading
@@ -51,3 +52,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, ValueError):
         return None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

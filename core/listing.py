@@ -18,7 +18,7 @@ def list_rows(what: str, runs_dir: Path) -> list[dict[str, Any]]:
         case "models":
             return [_columns(spec, "id kind parameters dimension licence") for spec in BASE_MODELS.values()]
         case "data":
-            return [_columns(spec, "id title splits licence source") for spec in DATA_SETS.values()]
+            return [_columns(spec, "id title splits columns size licence source") for spec in DATA_SETS.values()]
         case "losses":
             return [_columns(spec, "id title shapes paper") for spec in LOSSES.values()]
         case "recipes":

@@ -8,8 +8,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from tokenizers import Tokenizer
 
-from core.base_models import BASE_MODELS, bundled_folder, file_sha256, model_folder
+from core.base_models import BASE_MODELS, bundled_folder, model_folder
 from core.errors import ConfigError, ModelError, is_disk_full
+from core.files import file_sha256
 
 WORD_VECTORS = "embeddings.word_embeddings.weight"
 

@@ -1,7 +1,16 @@
 """Where runs and data lie: what was asked for, else the environment, else beside the program."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where rows are looked for: the person's data folder, and the runs folder with uploads and what came from the Hub."""
+
+    data_dir: Path | None = None
+    runs_dir: Path | None = None
 
 
 def runs_dir_from(given: Path | None = None) -> Path:

@@ -1,89 +1,209 @@
-"""The prepared file: what the loss will see, made once and read by preview, trainer and pictures alike."""
+"""The prepared file: what the loss will see, made once and read by preview, pictures, doctor and trainer alike."""
 
-import hashlib
-import json
 import os
-import shutil
-import threading
-from dataclasses import dataclass
+import time
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pandas as pd
 
 from core.config import RunConfig
-from core.errors import DataError
-from core.examples import convert
-from core.files import read_json, write_json
-from core.settings import shape_for
-from core.sources import Rows, load_rows
+from core.doctor import admit, examine, mend
+from core.errors import ConfigError, DataError, StudioError
+from core.examples import CLASS_PAIRS, LABELLED_TEXTS, NLI_ROWS, POSITIVE_PAIRS, SCORED_PAIRS, TRIPLETS, convert, shapes_from
+from core.files import write_json
+from core.groups import hold_out
+from core.locks import lock
+from core.negatives import add_random_negatives, mine_negatives
+from core.places import Places
+from core.prepared import MINED, PreparedExamples, find_prepared, prepared_folder
+from core.processes import start_time
+from core.report import class_names, count_rows, measure_examples, write_preview
+from core.run_log import RunLog, Stopped
+from core.runs import RunFolder, create_folder
+from core.settings import choices_of, holdout_share, negatives_of, shape_for
+from core.sources import Asked, Watcher, load_rows, yardstick_rows
 
-FORMAT_VERSION = 1
 FEWEST_EXAMPLES = 2
+LOOK_SECONDS = 0.1
+HEAD_ROWS = 2000
+class Work(Protocol):
+    """Who is told how far the work is, and may ask for its end; a `RunLog` is one."""
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Take note of how far a phase is."""
+
+    def raise_if_stopped(self) -> None:
+        """Leave if somebody pressed Stop."""
 
 
-@dataclass(frozen=True)
-class PreparedExamples:
-    """A prepared file and its report: rows read, rows dropped and why, examples made, where the rows lay."""
+class Unwatched:
+    """Nobody is told, and nobody stops it."""
 
-    path: Path
-    shape: str
-    report: dict[str, Any]
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Say nothing."""
 
-    def frame(self) -> pd.DataFrame:
-        """Read the examples; columns stand in the order in which the loss binds them."""
-        return pd.read_parquet(self.path)
+    def raise_if_stopped(self) -> None:
+        """Go on."""
 
 
-def make_examples(config: RunConfig, rows: Rows) -> tuple[str, pd.DataFrame, dict[str, Any]]:
-    """Turn rows into examples and say what came of them: (shape, examples, report)."""
-    shape = shape_for(config, rows.kind)
-    examples = convert(rows.frame, rows.kind, shape)
-    if len(examples) < FEWEST_EXAMPLES:
-        raise DataError(f"{config.data[:80]} gives {len(examples)} {shape}; training needs {FEWEST_EXAMPLES} or more.")
-    report = {
-        "data": config.data,
-        "split": config.split,
-        "found": rows.found,
-        "rows": len(rows.frame),
-        "dropped": dict(rows.dropped),
-        "notes": list(rows.notes),
-        "shape": shape,
-        "examples": len(examples),
-        "rows_sha256": rows.sha256,
+def preview_shape(config: RunConfig, kind: str) -> str:
+    """Return the shape for the loss, or by nature where the loss takes none of these rows' shapes: they can be looked at all the same."""
+    try:
+        return shape_for(config, kind)
+    except ConfigError:
+        return config.examples if config.examples in shapes_from(kind) else shapes_from(kind)[0]
+
+
+def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> PreparedExamples:
+    """Read the rows, mend, hold out, convert, examine, and write what came of it into the folder; the report comes last.
+
+    Raises:
+        DataError: the rows cannot be found or used.
+        ConfigError: the rows cannot become what was asked for.
+    """
+
+    def show_first(frame: pd.DataFrame, kind: str) -> None:
+        shape, first = _first_examples(config, frame.head(HEAD_ROWS), kind, preview_shape(config, kind))
+        write_preview(folder, shape, first, class_names(frame, kind), whole=False)
+
+    def count(done: int, total: int) -> None:
+        work.raise_if_stopped()
+        work.progress("Reading rows", done, total)
+
+    asked = Asked(config.data, config.split, config.columns, config.max_rows)
+    rows = load_rows(asked, places, Watcher(show_first, count))
+    shape = preview_shape(config, rows.kind)
+    outside_name, outside = yardstick_rows(places)
+    work.progress("Looking for what is wrong", 0, 3)
+    texts = [outside.frame["sentence1"], outside.frame["sentence2"]]
+    patient, mended = mend(admit(rows.frame, rows.kind, texts, outside_name), config.fixes)
+    work.raise_if_stopped()
+    part = hold_out(patient.frame, patient.texts, holdout_share(config), config.seed)
+    kept, held = patient.frame[~part.mask].reset_index(drop=True), patient.frame[part.mask].reset_index(drop=True)
+    examples = make_examples(config, kept, rows.kind, shape, places, work)
+    _check_use(config, rows.kind, shape, examples)
+    names = class_names(kept, rows.kind)
+    write_preview(folder, shape, examples, names, whole=False)
+    work.progress("Looking for what is wrong", 1, 3)
+    held_shape = held_out_shape(config, rows.kind, shape)
+    report = count_rows(config, rows, kept, shape, examples) | measure_examples(config, examples, places)
+    work.raise_if_stopped()
+    work.progress("Looking for what is wrong", 2, 3)
+    report |= {
+        "dropped": dict(rows.dropped) | mended,
+        "class_names": list(names),
+        "held_out": int(part.mask.sum()),
+        "held_out_share": holdout_share(config),
+        "held_out_note": part.note,
+        "held_out_shape": held_shape,
+        "outside": outside_name,
+        "findings": [finding.as_json() for finding in examine(patient)],
     }
-    return shape, examples, report
+    examples.to_parquet(folder / "examples.parquet", index=False)
+    held_examples = convert(held, rows.kind, held_shape, choices_of(config)) if len(held) else examples.head(0)
+    held_examples.to_parquet(folder / "held-out.parquet", index=False)
+    write_preview(folder, shape, examples, names, whole=True)
+    write_json(folder / "report.json", report)
+    return PreparedExamples(folder, report)
 
 
-def prepare(config: RunConfig, data_dir: Path | None, runs_dir: Path) -> PreparedExamples:
-    """Return the examples' file of a configuration, made now or earlier from the very same rows.
+def held_out_shape(config: RunConfig, kind: str, shape: str) -> str:
+    """Return the shape that the held-out part is kept in: drawn or mined negatives are for training only."""
+    return POSITIVE_PAIRS if shape == TRIPLETS and negatives_of(config, kind) not in ("given", "hard") else shape
+
+
+def make_examples(config: RunConfig, frame: pd.DataFrame, kind: str, shape: str, places: Places, work: Work) -> pd.DataFrame:
+    """Turn clean rows into examples, negatives included.
+
+    Raises:
+        DataError: no negative can be found.
+        ModelError: the model to mine with is not here.
+    """
+    negatives = negatives_of(config, kind)
+    if shape != TRIPLETS or negatives == "given" or (negatives == "hard" and kind == NLI_ROWS):
+        return convert(frame, kind, shape, choices_of(config))
+    pairs = convert(frame, kind, POSITIVE_PAIRS, choices_of(config))
+    if negatives == "random":
+        return add_random_negatives(pairs, config.seed) if len(pairs) else pairs.assign(negative=pairs["positive"])
+    from core.mining import load_miner  # noqa: PLC0415  loads torch, which most preparations do without
+
+    model, judge = load_miner(config, places, negatives)
+    return mine_negatives(pairs, model, config.mining, judge, lambda done, total: work.progress("Mining negatives", done, total))
+
+
+def _first_examples(config: RunConfig, head: pd.DataFrame, kind: str, shape: str) -> tuple[str, pd.DataFrame]:
+    """Convert the first rows before the rest is read; a mined negative has to wait, so its pair is shown."""
+    negatives = negatives_of(config, kind)
+    if shape != TRIPLETS or negatives == "given" or (negatives == "hard" and kind == NLI_ROWS):
+        return shape, convert(head, kind, shape, choices_of(config))
+    pairs = convert(head, kind, POSITIVE_PAIRS, choices_of(config))
+    return (TRIPLETS, add_random_negatives(pairs, config.seed)) if negatives == "random" else (POSITIVE_PAIRS, pairs)
+
+
+def _check_use(config: RunConfig, kind: str, shape: str, examples: pd.DataFrame) -> None:
+    """Refuse what nothing can be learned from."""
+    where = f"{config.data[:80]} gives"
+    if len(examples) < FEWEST_EXAMPLES:
+        raise DataError(f"{where} {len(examples)} {shape}; training needs {FEWEST_EXAMPLES} or more: choose other data or another shape.")
+    value = {CLASS_PAIRS: "label", LABELLED_TEXTS: "label", SCORED_PAIRS: "score"}.get(shape)
+    if value and examples[value].nunique() < 2:
+        raise DataError(
+            f"{where} {shape} that all have the same {value} ({examples[value].iloc[0]:g}), so there is nothing to tell apart; "
+            "choose other columns, or a loss that takes positive pairs."
+        )
+
+
+def prepare(config: RunConfig, places: Places, log: Work) -> PreparedExamples:
+    """Return the prepared examples of a configuration: as they lie ready, as another process is making them, or made now.
 
     Raises:
         DataError: the rows cannot be found or used.
         ConfigError: the rows cannot become what the loss needs.
+        Stopped: somebody pressed Stop meanwhile.
     """
-    rows = load_rows(config.data, config.split, data_dir)
-    shape = shape_for(config, rows.kind)
-    said = [rows.found, dict(rows.dropped), rows.notes, config.data, config.split]
-    key = json.dumps([FORMAT_VERSION, rows.sha256, shape, *said])
-    folder = runs_dir / ".prepared" / hashlib.sha256(key.encode()).hexdigest()[:32]
-    report = read_json(folder / "report.json")
-    if report is None:
-        shape, examples, report = make_examples(config, rows)
-        _write(folder, examples, report)
-    return PreparedExamples(folder / "examples.parquet", shape, report)
+    folder = prepared_folder(config, places)
+    while (ready := find_prepared(folder)) is None:
+        run = RunFolder(folder)
+        if run.status() is None:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            create_folder(folder, config.model_copy(update={"kind": "prepare"}), places.data_dir)
+        held = lock(folder)
+        if held is None:
+            log.progress("Preparing the examples", 0, 1)
+            time.sleep(LOOK_SECONDS)
+            log.raise_if_stopped()
+            continue
+        with held:
+            return _fill_here(run, config, places, log)
+    return ready
 
 
-def _write(folder: Path, examples: pd.DataFrame, report: dict[str, Any]) -> None:
-    """Fill a folder beside the place and move it there, so that a half-written one is never read."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}-{threading.get_ident()}.part")
+def _fill_here(run: RunFolder, config: RunConfig, places: Places, log: Work) -> PreparedExamples:
+    """Do a preparation's work in the process that needs it."""
+    ready = find_prepared(run.path)
+    if ready is not None:
+        return ready
+    run.set_status(state="loading", started=time.time(), pid=os.getpid(), pid_started=start_time(os.getpid()))
     try:
-        beside.mkdir(parents=True, exist_ok=True)
-        examples.to_parquet(beside / "examples.parquet", index=False)
-        write_json(beside / "report.json", report)
-        # Another process may have been first; what it wrote is the same.
-        if not (folder / "report.json").is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            beside.replace(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        prepared = fill(run.path, config, places, log)
+    except (StudioError, Stopped) as error:
+        run.set_status(state="stopped", detail=str(error), finished=time.time())
+        raise
+    run.set_status(state="done", detail="Prepared", finished=time.time())
+    return prepared
+
+
+def prepare_job(log: RunLog) -> None:
+    """Do the work of a folder whose kind is `prepare`.
+
+    Raises:
+        StudioError: the rows cannot be found or used.
+    """
+    log.enter("loading", "Preparing the examples")
+    try:
+        prepared = fill(log.run.path, log.run.config(), log.places, log)
+    except Stopped:
+        log.end("stopped", "Stopped before the examples were whole.")
+        return
+    log.end("done", f"Prepared {prepared.report['examples']:,} {prepared.shape}")

@@ -9,14 +9,15 @@ from sentence_transformers import SentenceTransformer
 from core.examples import CONTRADICTION, ENTAILMENT, NEUTRAL
 from core.files import write_json
 from core.projection import project_before_after
-from core.sources import load_rows
+from core.places import Places
+from core.sources import Asked, load_rows
 
 PARTS = {ENTAILMENT: "follows from it", NEUTRAL: "may or may not", CONTRADICTION: "contradicts it"}
 
 
 def probe_texts() -> pd.DataFrame:
     """Return the sample's distinct sentences as text, topic, part (premise, or how it stands to its premise)."""
-    rows = load_rows("sample", "train", None).frame
+    rows = load_rows(Asked("sample"), Places()).frame
     premises = rows[["premise", "topic"]].set_axis(["text", "topic"], axis=1).assign(part="premise")
     hypotheses = rows[["hypothesis", "topic"]].set_axis(["text", "topic"], axis=1).assign(part=rows["label"].map(PARTS))
     return pd.concat([premises, hypotheses]).drop_duplicates("text").reset_index(drop=True)

@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn, Protocol
 
 import psutil
@@ -89,8 +90,14 @@ def _run_and_leave(work: Callable[[], int]) -> NoReturn:
         os._exit(code)
 
 
-def spawn_detached(arguments: list[str], log_path: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start `python <arguments>` in a session of its own, so that Ctrl-C in this terminal does not reach it."""
+def spawn_detached(
+    arguments: list[str], log_path: Path | None = None, changes: Mapping[str, str | None] = MappingProxyType({})
+) -> subprocess.Popen[bytes]:
+    """Start `python <arguments>` in a session of its own, so that Ctrl-C in this terminal does not reach it.
+
+    `changes` are laid over the environment; a variable of None is taken away.
+    """
+    environment: dict[str, str | None] = {**os.environ, **KEEP_BLOCKS, **changes}
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(log_path.open("ab")) if log_path else subprocess.DEVNULL
         return subprocess.Popen(
@@ -99,7 +106,7 @@ def spawn_detached(arguments: list[str], log_path: Path | None = None) -> subpro
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env=os.environ | KEEP_BLOCKS,
+            env={name: value for name, value in environment.items() if value is not None},
             start_new_session=True,
         )
 

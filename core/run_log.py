@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from core.events import Event, EventWriter, ProgressEvent, StateEvent
+from core.places import Places
 from core.runs import RunFolder
 
 LOOK_SECONDS = 0.2
@@ -27,10 +28,10 @@ class RunLog:
         self._wish: str | None = None
 
     @property
-    def data_dir(self) -> Path | None:
-        """The data folder that the run was started with."""
+    def places(self) -> Places:
+        """Where the run's rows are looked for: in the data folder that it was started with, and in its runs folder."""
         status = self.run.status()
-        return Path(status.data_dir) if status and status.data_dir else None
+        return Places(Path(status.data_dir) if status and status.data_dir else None, self.run.runs_dir)
 
     def set_status(self, **changes: object) -> None:
         """Change fields of `status.json`."""

@@ -60,6 +60,12 @@ class RunFolder:
         return self.path.name
 
     @property
+    def runs_dir(self) -> Path:
+        """The runs folder that it belongs to; jobs such as preparing lie one folder deeper, in a hidden one."""
+        parent = self.path.parent
+        return parent.parent if parent.name.startswith(".") else parent
+
+    @property
     def events_path(self) -> Path:
         """The file of everything that was shown live."""
         return self.path / "events.jsonl"
@@ -117,6 +123,11 @@ class RunFolder:
         except FileNotFoundError:
             return None
 
+    def forget_wishes(self) -> None:
+        """Take back what was asked of an earlier turn."""
+        for wish in ("STOP", "CANCEL"):
+            (self.path / "control" / wish).unlink(missing_ok=True)
+
     def is_cancelled(self) -> bool:
         """Tell whether somebody asked to end the process."""
         return (self.path / "control" / "CANCEL").exists()
@@ -166,22 +177,34 @@ def create_run(runs_dir: Path, config: RunConfig, data_dir: Path | None) -> RunF
     Raises:
         RunError: the folder cannot be written.
     """
-    now = time.time()
-    name = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{config.recipe or config.loss}-{secrets.token_hex(3)}"
+    clock = time.strftime("%Y%m%d-%H%M%S", time.localtime())
+    name = f"{clock}-{config.recipe or config.loss}-{secrets.token_hex(3)}"
+    return create_folder(runs_dir / name, config, data_dir)
+
+
+def create_folder(path: Path, config: RunConfig, data_dir: Path | None) -> RunFolder:
+    """Make a folder of queued work.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     # Filled beside its place: nobody may find a run that has no status yet.
-    beside = runs_dir / f".{name}.part"
-    status = Status(state="queued", rank=time.time_ns(), created=now, data_dir=str(data_dir) if data_dir else None)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(3)}.part")
+    status = Status(state="queued", rank=time.time_ns(), created=time.time(), data_dir=str(data_dir) if data_dir else None)
     try:
-        for folder in ("control", "scores", "snapshots", "checkpoints"):
+        for folder in ("control", "scores", "snapshots", "checkpoints") if config.kind in ("train", "score") else ("control",):
             (beside / folder).mkdir(parents=True)
         write_json(beside / "config.json", config.model_dump(mode="json"))
         write_json(beside / "status.json", dataclasses.asdict(status))
-        beside.replace(runs_dir / name)
+        beside.replace(path)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
+        if path.is_dir():
+            # Somebody else was first with the same work.
+            return RunFolder(path)
         reason = "the disk is full: free some space" if is_disk_full(error) else f"{error.strerror}: choose another folder"
-        raise RunError(f"The run cannot be written in {str(runs_dir)[-120:]}; {reason}.") from None
-    return RunFolder(runs_dir / name)
+        raise RunError(f"The run cannot be written in {str(path.parent)[-120:]}; {reason}.") from None
+    return RunFolder(path)
 
 
 def open_run(runs_dir: Path, name: str) -> RunFolder:

@@ -15,8 +15,8 @@ def score(log: RunLog) -> None:
         DataError: the pairs are not here.
         ModelError: the model is not here.
     """
-    config, runs_dir, machine = log.run.config(), log.run.path.parent, read_machine()
-    pairs = load_evaluation_set(config.data, config.split, log.data_dir)
+    config, runs_dir, machine = log.run.config(), log.run.runs_dir, read_machine()
+    pairs = load_evaluation_set(config.data, config.split, log.places)
     settings = settled_values(settle(config, kind_of(config.base_model, runs_dir), machine))
     log.enter("evaluating", f"Scoring {config.base_model} on {pairs.id}")
 

@@ -7,12 +7,15 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from core.base_models import SENTENCE, STATIC, kind_of
-from core.config import RunConfig, build_config
-from core.data_catalogue import row_kind_of
-from core.errors import ConfigError
-from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLETS, shapes_from
+from core.columns import kind_of_columns
+from core.config import HOLDOUT_SHARE, RunConfig, build_config
+from core.data_catalogue import data_parts, is_own, row_kind_of
+from core.errors import ConfigError, DataError
+from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLET_ROWS, TRIPLETS, Choices, shapes_from
 from core.losses import loss_spec
 from core.machine import Machine
+from core.places import Places
+from core.sources import peek
 
 Origin = Literal["yours", "recipe", "automatic"]
 
@@ -42,59 +45,125 @@ class Setting:
     origin: Origin
 
 
-def override(config: RunConfig, yours: Mapping[str, Any], runs_dir: Path | None = None) -> RunConfig:
+def override(config: RunConfig, yours: Mapping[str, Any], places: Places | None = None) -> RunConfig:
     """Lay a person's values over a recipe's; a value of None hands the choice back to recipe or machine.
 
     Raises:
         ConfigError: the outcome does not fit together.
         ModelError: the base model is not here.
     """
+    places = places or Places()
     given = {key: value for key, value in yours.items() if value is not None}
     for key in BOOKKEEPING & given.keys():
         raise ConfigError(key, "this is written by the studio and cannot be set.")
     values = config.model_dump()
     base_model = given.get("base_model", config.base_model)
-    if kind_of(str(base_model), runs_dir) != kind_of(config.base_model, runs_dir):
+    if kind_of(str(base_model), places.runs_dir) != kind_of(config.base_model, places.runs_dir):
         values.update(dict.fromkeys(TUNED_FOR_THE_KIND - set(config.yours)))
     if "loss" in given and given["loss"] != config.loss:
         values.update(examples=None, negatives=None, loss_params={})
-    elif "data" in given:
+    elif {"data", "split", "columns"} & given.keys():
         # Other rows may allow other shapes: let the loss choose again.
         values["examples"] = None
     if "negatives" in given:
         values["examples"] = None
     values.update(given)
     built = build_config(values | {"yours": tuple(sorted({*config.yours, *given}))})
-    row_kind = row_kind_of(built.data, built.split)
-    if row_kind is not None:
-        shape_for(built, row_kind)
+    if built.negatives is not None and "negatives" not in built.yours and row_kind(built, places) != row_kind(config, places):
+        # A recipe's negatives are of its own kind of rows.
+        built = build_config(built.model_dump() | {"negatives": None, "examples": None})
+    kind = row_kind(built, places)
+    if kind is not None:
+        shape_for(built, kind)
     return built
 
 
-def shape_for(config: RunConfig, row_kind: str) -> str:
-    """Return the shape of the examples: the one asked for, else the loss's first that these rows can become.
+def row_kind(config: RunConfig, places: Places) -> str | None:
+    """Return the kind of a configuration's rows: as chosen, as the catalogue says, or as the file's head shows; None if unknown."""
+    if config.columns:
+        return kind_of_columns(config.columns)
+    known = row_kind_of(config.data, config.split)
+    if known is not None:
+        return known
+    try:
+        return peek(data_parts(config.data)[0], config.split, places).kind
+    except (DataError, OSError):
+        # What is wrong with the file is said where it is read.
+        return None
 
-    Raises:
-        ConfigError: the rows cannot become anything that the loss takes.
-    """
-    possible = shapes_from(row_kind)
-    wanted = (config.examples,) if config.examples else loss_spec(config.loss).shapes
-    if config.negatives == "hard":
-        wanted = (TRIPLETS,)
-    if config.negatives == "none":
-        wanted = tuple(shape for shape in wanted if shape != TRIPLETS)
-    for shape in wanted:
-        if shape in possible:
-            return shape
-    needed = " or ".join(str(shape) for shape in wanted) or POSITIVE_PAIRS
-    raise ConfigError(
-        "data", f"{config.loss} needs {needed}, and {config.data[:60]} gives {', '.join(possible)}; change one of the two."
+
+def negatives_of(config: RunConfig, kind: str) -> str:
+    """Return where the negatives of triplets come from: as asked, else what the rows have, else at random."""
+    if config.negatives not in (None, "none"):
+        return str(config.negatives)
+    return {NLI_ROWS: "hard", TRIPLET_ROWS: "given"}.get(kind, "random")
+
+
+def holdout_share(config: RunConfig) -> float:
+    """Return the share of rows that is held out: as asked, else a tenth of the person's own data and nothing of the catalogue's."""
+    if config.holdout is not None:
+        return config.holdout
+    return HOLDOUT_SHARE if is_own(config.data) else 0.0
+
+
+def choices_of(config: RunConfig) -> Choices:
+    """Return what the conversions are told."""
+    default = Choices()
+    neutral, threshold = config.neutral_score, config.score_threshold
+    return Choices(
+        neutral_score=default.neutral_score if neutral is None else neutral,
+        score_threshold=default.score_threshold if threshold is None else threshold,
+        seed=config.seed,
     )
 
 
-def settle(config: RunConfig, kind: str, machine: Machine, total_steps: int | None = None) -> dict[str, Setting]:
-    """Return every setting with its value and origin; without `total_steps` an automatic `eval_every` stays None."""
+def shape_for(config: RunConfig, kind: str) -> str:
+    """Return the shape of the examples: the one asked for, else the first of these rows' shapes that the loss takes.
+
+    Raises:
+        ConfigError: the rows cannot become anything that the loss takes, or cannot have such negatives.
+    """
+    possible = shapes_from(kind)
+    wanted = wanted_shapes(config)
+    shape = next((shape for shape in possible if shape in wanted), None)
+    if shape is None:
+        needed = " or ".join(wanted) or POSITIVE_PAIRS
+        gives = ", ".join(possible)
+        raise ConfigError("data", f"{config.loss} needs {needed}, and {config.data[:60]} gives {gives}; change one of the two.")
+    if shape == TRIPLETS:
+        _check_negatives_fit(config, kind)
+    return shape
+
+
+def wanted_shapes(config: RunConfig) -> tuple[str, ...]:
+    """Return the shapes that a configuration would take, whatever its rows are."""
+    if config.negatives not in (None, "none"):
+        return (TRIPLETS,)
+    wanted: tuple[str, ...] = (config.examples,) if config.examples else loss_spec(config.loss).shapes
+    return tuple(shape for shape in wanted if shape != TRIPLETS) if config.negatives == "none" else wanted
+
+
+def _check_negatives_fit(config: RunConfig, kind: str) -> None:
+    negatives = negatives_of(config, kind)
+    if negatives == "given" and kind != TRIPLET_ROWS:
+        raise ConfigError("negatives", f"{config.data[:60]} has no column of negatives; choose random or semi-hard.")
+    if negatives == "hard" and kind != NLI_ROWS and not config.mining.judge:
+        raise ConfigError(
+            "negatives",
+            "hard negatives are contradictions of NLI rows, or mined and judged by a cross-encoder: set mining.judge to its folder, "
+            "or choose semi-hard.",
+        )
+
+
+def settle(
+    config: RunConfig, kind: str, machine: Machine, total_steps: int | None = None, rows: str | None = None
+) -> dict[str, Setting]:
+    """Return every setting with its value and origin; without `total_steps` an automatic `eval_every` stays None.
+
+    `kind` is the base model's; `rows` the kind of the rows, where it is known better than by the catalogue.
+    """
     auto = _automatic_values(config, kind, machine, total_steps)
+    auto |= _automatic_data(config, rows or row_kind_of(config.data, config.split))
     values = config.model_dump(exclude={"kind", "recipe", "size", "yours"})
     settled = {}
     for key, value in values.items():
@@ -109,11 +178,7 @@ def settle(config: RunConfig, kind: str, machine: Machine, total_steps: int | No
 
 def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_steps: int | None) -> dict[str, Any]:
     by_kind = AUTOMATIC[kind]
-    row_kind = row_kind_of(config.data, config.split) or NLI_ROWS
-    shape = _shape_or_none(config, row_kind)
     return {
-        "examples": shape,
-        "negatives": "hard" if shape == TRIPLETS else "none",
         "epochs": 1.0,
         "batch_size": by_kind["batch_size"],
         "eval_batch_size": by_kind["eval_batch_size"],
@@ -130,11 +195,17 @@ def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_step
     }
 
 
-def _shape_or_none(config: RunConfig, row_kind: str) -> str | None:
+def _automatic_data(config: RunConfig, kind: str | None) -> dict[str, Any]:
+    choices = choices_of(config)
+    found = {"neutral_score": choices.neutral_score, "score_threshold": choices.score_threshold}
+    found |= {"holdout": holdout_share(config)}
+    if kind is None:
+        return found
     try:
-        return shape_for(config, row_kind)
+        shape = shape_for(config, kind)
     except ConfigError:
-        return None
+        return found
+    return found | {"examples": shape, "negatives": negatives_of(config, kind) if shape == TRIPLETS else "none"}
 
 
 def settled_values(settled: Mapping[str, Setting]) -> dict[str, Any]:

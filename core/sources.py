@@ -1,33 +1,48 @@
-"""Where rows come from: the sample, the data folder, the Hub's cache, a file. Nothing here asks the network."""
+"""Where rows come from: the sample, the data folder, a person's file, what was fetched from the Hub, the Hub's cache.
 
+Nothing here asks the network: `core.hub` does, when a person asks for it.
+"""
+
+import functools
 import hashlib
-import os
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
+import pyarrow as pa
 
+from core.columns import RowReader, check_columns, guess_columns, kind_of_columns
 from core.data_catalogue import DATA_SETS, data_parts
 from core.errors import DataError, MissingDataError
-from core.examples import NLI_LABELS, NLI_ROWS, SCORED_ROWS
+from core.files import file_sha256, read_json
+from core.places import Places
+from core.tables import FILE_ENDINGS, TableFile, look_into
 
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
-FILE_ENDINGS = (".csv", ".jsonl", ".parquet")
-COLUMNS: Mapping[str, tuple[str, str, str]] = {
-    NLI_ROWS: ("premise", "hypothesis", "label"),
-    SCORED_ROWS: ("sentence1", "sentence2", "score"),
-}
-SCORE_NAMES = ("score", "label", "similarity_score")
-SCORE_TOPS = (1.0, 5.0, 10.0, 100.0)
-# Labels may be numbers, also as a table writes them that once held a missing one: 1.0.
-NLI_NUMBERS = {str(number): number for number in range(len(NLI_LABELS))} | {f"{n}.0": n for n in range(len(NLI_LABELS))}
+UPLOADS, FETCHED = ".uploads", ".fetched"
+HEAD_ROWS = 1000
+
+
+class Table(Protocol):
+    """Anything that gives rows in chunks of text columns, such as `core.tables.TableFile`."""
+
+    where: str
+    columns: list[str]
+    notes: list[str]
+    skipped: list[int]
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """Yield the rows in order."""
+
+    def row_number(self, index: int) -> int:
+        """Return the number, from 1, of the `index`-th row read."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one kind, clean: no empty text, labels 0 to 2 or scores 0 to 1.
+    """Rows of one kind, clean: no empty text, labels known, scores 0 to 1.
 
     `found` says where they lay, `sha256` names the very rows, `dropped` counts what was left out and why.
     """
@@ -40,16 +55,53 @@ class Rows:
     notes: tuple[str, ...] = ()
 
 
-def locate(data: str, split: str, data_dir: Path | None) -> Path | None:
-    """Return the file of one data set's split: the sample's own, or `<data-dir>/<id>/<split>.<ending>`."""
+@dataclass(frozen=True)
+class Peek:
+    """What the head of a file shows: its columns, and which of them is what, as guessed."""
+
+    have: tuple[str, ...]
+    guess: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """The kind of rows that the guess makes."""
+        return kind_of_columns(self.guess)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which rows are wanted: a data set or several joined by `+`, its split, the columns where not guessed, and how many."""
+
+    data: str
+    split: str = "train"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    max_rows: int | None = None
+
+
+def locate(data: str, split: str, places: Places) -> Path | None:
+    """Return the file of one data set's split, or None where it lies in no folder."""
     if data.startswith("file:"):
         path = Path(data.removeprefix("file:")).expanduser()
         return path if _is_file(path) else None
-    folder = SAMPLE_FOLDER if data == "sample" else data_dir / data if data_dir else None
-    if folder is None:
-        return None
-    paths = (folder / f"{split}{ending}" for ending in FILE_ENDINGS)
-    return next((path for path in paths if _is_file(path)), None)
+    if data == "sample":
+        return _in_folder(SAMPLE_FOLDER, split)
+    runs_dir = places.runs_dir
+    if data.startswith("upload:"):
+        return _in_folder(runs_dir / UPLOADS, data.removeprefix("upload:")) if runs_dir else None
+    folders = [places.data_dir / data] if places.data_dir and not data.startswith("hub:") else []
+    folders += [fetched_folder(runs_dir, data)] if runs_dir else []
+    return next((path for folder in folders if (path := _in_folder(folder, split))), None)
+
+
+def fetched_folder(runs_dir: Path, data: str) -> Path:
+    """Return the folder for what is fetched from the Hub under a name, one file a split."""
+    name = data if data in DATA_SETS else hashlib.sha256(data.encode()).hexdigest()[:32]
+    return runs_dir / FETCHED / name
+
+
+def _in_folder(folder: Path, stem: str) -> Path | None:
+    return next((path for ending in FILE_ENDINGS if _is_file(path := folder / f"{stem}{ending}")), None)
 
 
 def _is_file(path: Path) -> bool:
@@ -59,21 +111,123 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def is_here(data: str, split: str, data_dir: Path | None) -> bool:
+def is_here(data: str, split: str, places: Places) -> bool:
     """Tell whether all parts of a choice such as `snli+mnli` lie in files, without reading them."""
-    return all(locate(name, split, data_dir) for name in data_parts(data))
+    return all(locate(name, split, places) for name in data_parts(data))
 
 
-def load_rows(data: str, split: str, data_dir: Path | None) -> Rows:
+def name_of(data: str, path: Path) -> str:
+    """Return how a file is called in messages: an upload by the name that the person gave it."""
+    if data.startswith("upload:"):
+        about = read_json(path.with_name(f"{path.stem}.about")) or {}
+        return str(about.get("name", "the uploaded file"))[:80]
+    if data.startswith("hub:"):
+        return f"{data.removeprefix('hub:')[:60]}/{path.stem}"
+    return f"{path.parent.name}/{path.name}"
+
+
+def open_table(data: str, split: str, places: Places) -> Table:
+    """Find one data set's split and look into it.
+
+    Raises:
+        MissingDataError: it is nowhere; the message says where was looked and what to do.
+        DataError: its file is no table.
+    """
+    path = locate(data, split, places)
+    if path is not None:
+        return look_into(path, name_of(data, path))
+    if not data.startswith(("file:", "upload:")):
+        from core.hub import open_cached  # noqa: PLC0415  the page reads files only, and must not load what reads the cache
+
+        cached = open_cached(data, split)
+        if cached is not None:
+            return cached
+    raise MissingDataError(_not_found(data, split, places.data_dir))
+
+
+def _not_found(name: str, split: str, data_dir: Path | None) -> str:
+    if name.startswith("file:"):
+        path = Path(name.removeprefix("file:"))
+        if path.is_dir():
+            return f"{str(path)[-150:]} is a folder; name a file in it."
+        return f"There is no file {str(path)[-150:]}; check the path."
+    if name.startswith("upload:"):
+        return "The uploaded file is not here any more; upload it again."
+    if name.startswith("hub:"):
+        return f"{name[:80]}/{split[:40]} has not been fetched from the Hub; press Get on the Data tab, or run core fetch {name[:80]}."
+    get = f"get it on the Data tab (core fetch {name})" if DATA_SETS[name].hub else "start with --data-dir"
+    if data_dir is None:
+        return (
+            f"{name}/{split} is not here: no data folder is set and the Hub's cache has none. "
+            f"Start with --data-dir (or STUDIO_DATA_DIR), {get}, or choose data=sample."
+        )
+    missing = "" if data_dir.is_dir() else ", a folder that does not exist"
+    return (
+        f"{name}/{split} is not here: looked for {name}/{split}.csv, .jsonl or .parquet in {str(data_dir)[-60:]}{missing}, "
+        f"and in the Hub's cache. Put the file there, {get}, or choose data=sample."
+    )
+
+
+def fingerprint(data: str, split: str, places: Places) -> str:
+    """Return a text that changes when the rows of a choice do, without reading what is not in a file."""
+    paths = [(name, locate(name, split, places)) for name in data_parts(data)]
+    return "+".join(_file_hash(path, path.stat().st_size, path.stat().st_mtime_ns) if path else f"cache:{name}" for name, path in paths)
+
+
+@functools.lru_cache(maxsize=256)
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    """Hash a file once for each size and time of change: the page asks with every turn of the form."""
+    return file_sha256(path)
+
+
+def peek(data: str, split: str, places: Places) -> Peek:
+    """Look at the head of one data set's file.
+
+    Raises:
+        DataError: there is none, or it is no table.
+    """
+    path = locate(data, split, places)
+    if path is None:
+        raise MissingDataError(_not_found(data, split, places.data_dir))
+    return _peek(data, path, path.stat().st_size, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _peek(data: str, path: Path, size: int, changed: int) -> Peek:
+    table = look_into(path, name_of(data, path))
+    head = _head(table)
+    return Peek(tuple(table.columns), guess_columns(head, table.where), tuple(table.notes))
+
+
+def _head(table: Table) -> pa.Table:
+    for chunk in table.chunks():
+        if len(chunk):
+            return chunk.slice(0, HEAD_ROWS)
+    raise DataError(f"{table.where} has a header and no rows; add rows.")
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told while rows are read: the first chunk's rows with their kind, and (rows so far, rows expected)."""
+
+    on_first: Callable[[pd.DataFrame, str], None] = lambda frame, kind: None
+    on_rows: Callable[[int, int], None] = lambda done, total: None
+
+
+def load_rows(asked: Asked, places: Places, watcher: Watcher | None = None) -> Rows:
     """Read a data set, or several joined by `+`.
 
     Raises:
-        DataError: rows are nowhere, cannot be read, or hold what nobody can train on; the message names file and row.
+        DataError: rows are nowhere, cannot be read, or hold what nobody can train on; the message names file, row and column.
     """
-    parts = [_load_part(name, split, data_dir) for name in data_parts(data)]
+    watcher = watcher or Watcher()
+    parts = [_load_part(name, asked, places, watcher if number == 0 else Watcher(on_rows=watcher.on_rows))
+             for number, name in enumerate(data_parts(asked.data))]  # fmt: skip
     kinds = {part.kind for part in parts}
     if len(kinds) > 1:
-        raise DataError(f"{data[:80]} joins rows of different kinds ({', '.join(sorted(kinds))}); choose sets of one kind.")
+        raise DataError(f"{asked.data[:80]} joins rows of different kinds ({', '.join(sorted(kinds))}); choose sets of one kind.")
+    if len(parts) == 1:
+        return parts[0]
     dropped: dict[str, int] = {}
     for part in parts:
         for reason, count in part.dropped.items():
@@ -84,156 +238,85 @@ def load_rows(data: str, split: str, data_dir: Path | None) -> Rows:
         found=" and ".join(part.found for part in parts),
         sha256=hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest(),
         dropped=dropped,
-        notes=tuple(note for part in parts for note in part.notes),
+        notes=tuple(f"{part.found}: {note}" for part in parts for note in part.notes),
     )
 
 
-def _load_part(name: str, split: str, data_dir: Path | None) -> Rows:
-    path = locate(name, split, data_dir)
-    if path is not None:
-        found = "the sample that ships with the studio" if name == "sample" else f"{path.parent.name}/{path.name}"
-        return clean_rows(_read_table(path), found, f"{path.parent.name}/{path.name}")
-    cached = None if name.startswith("file:") else _hub_cache_table(name, split)
-    if cached is not None:
-        return clean_rows(cached, f"{name}/{split} from the Hub's cache", f"{name}/{split}")
-    raise MissingDataError(_not_found(name, split, data_dir))
+def _load_part(name: str, asked: Asked, places: Places, watcher: Watcher) -> Rows:
+    table = open_table(name, asked.split, places)
+    chunks, reader, done = [], None, 0
+    for chunk in table.chunks():
+        if reader is None and len(chunk):
+            columns = check_columns(asked.columns, table.columns, table.where) if asked.columns else None
+            reader = RowReader(columns or guess_columns(chunk.slice(0, HEAD_ROWS), table.where), table.where)
+        if reader is None:
+            continue
+        chunk = chunk.slice(0, asked.max_rows - done) if asked.max_rows else chunk
+        start = done
+        chunks.append(reader.read(chunk, lambda index, start=start: table.row_number(start + index)))  # type: ignore[misc]
+        done += len(chunk)
+        if len(chunks) == 1:
+            watcher.on_first(_as_frame(chunks[0], reader)[0], reader.kind)
+        watcher.on_rows(done, _expected_rows(table, chunk, done))
+        if asked.max_rows and done >= asked.max_rows:
+            break
+    if reader is None:
+        raise DataError(f"{table.where} has a header and no rows; add rows.")
+    clean = pa.concat_tables(chunks)
+    if not len(clean):
+        raise DataError(f"{table.where} has no row with {_needs(reader)}; check its columns.")
+    frame, notes, sha256 = _as_frame(clean, reader)
+    found = "the sample that ships with the studio" if name == "sample" else table.where
+    return Rows(frame, reader.kind, found, sha256, dict(reader.dropped), (*table.notes, *_ragged_note(table), *notes))
 
 
-def _not_found(name: str, split: str, data_dir: Path | None) -> str:
-    if name.startswith("file:"):
-        return f"There is no file {name.removeprefix('file:')[:150]}; check the path."
-    if data_dir is None:
-        return (
-            f"{name}/{split} is not here: no data folder is set and the Hub's cache has none. "
-            "Start with --data-dir (or STUDIO_DATA_DIR), or choose data=sample."
-        )
-    missing = "" if data_dir.is_dir() else ", a folder that does not exist"
-    return (
-        f"{name}/{split} is not here: looked for {name}/{split}.csv, .jsonl or .parquet in {str(data_dir)[-90:]}{missing}, "
-        "and in the Hub's cache. Put the file there, or choose data=sample."
-    )
+def _as_frame(clean: pa.Table, reader: RowReader) -> tuple[pd.DataFrame, tuple[str, ...], str]:
+    notes: tuple[str, ...] = ()
+    if "score" in clean.column_names:
+        place = clean.column_names.index("score")
+        scores, notes = reader.scale(clean["score"]) if len(clean) else (clean["score"], ())
+        clean = clean.set_column(place, "score", scores)
+    frame = clean.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow", na_value=float("nan"))}.get)
+    return frame, notes, _content_hash(clean)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    where = f"{path.parent.name}/{path.name}"
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix == ".jsonl":
-            return pd.read_json(path, lines=True, dtype=False)
-        return _read_csv(path)
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{where} is empty; it needs a header line and rows.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{where} is not UTF-8; save it again as UTF-8.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning):
-        raise DataError(f"{where} has a row with more cells than its header; put texts with commas in quotes.") from None
-    except (ValueError, OSError, TypeError, AttributeError) as error:
-        # The parser's own words could hold a user's text: name the kind of fault only.
-        raise DataError(f"{where} cannot be read ({type(error).__name__}); save it again as CSV with a header line.") from None
+def _content_hash(table: pa.Table) -> str:
+    """Hash rows by what they say, however the file was cut into chunks."""
+    content = hashlib.sha256()
+    for column in table.columns:
+        whole = pa.concat_arrays(column.chunks) if column.num_chunks > 1 else column.combine_chunks()
+        for part in whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]:
+            # Not the first buffer: it says which cells are missing, and in clean rows none is.
+            for buffer in pa.concat_arrays([part]).buffers()[1:]:
+                content.update(buffer or b"")
+    return content.hexdigest()
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    with warnings.catch_warnings():
-        # Without `index_col=False` a row that is too long would shift its cells in silence.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        # Only an empty cell is missing: "None" and "NA" are words that people write.
-        return pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, na_values=[""], dtype=str, index_col=False)
+def _expected_rows(table: Table, chunk: pa.Table, done: int) -> int:
+    """Guess from the file's size how many rows there will be."""
+    if isinstance(table, TableFile) and table.form == "csv" and len(chunk):
+        return max(done, round(table.path.stat().st_size / max(1.0, chunk.nbytes / len(chunk))))
+    return done
 
 
-def _hub_cache_table(name: str, split: str) -> pd.DataFrame | None:
-    """Return a split that `datasets` downloaded earlier, or None; a worker is offline, so this asks nobody."""
-    hub = DATA_SETS[name].hub if name in DATA_SETS else None
-    if hub is None:
-        return None
-    if os.environ.get("HF_HUB_OFFLINE") != "1":
-        # This process could ask the Hub, and nobody asked it to.
-        return None
-    import datasets  # noqa: PLC0415  the web process reads rows too, and must not load it
-    from datasets.exceptions import DatasetNotFoundError  # noqa: PLC0415
-
-    try:
-        table = datasets.load_dataset(*hub, split=split)
-    except (FileNotFoundError, ConnectionError, ValueError, DatasetNotFoundError):
-        return None
-    frame = table.to_pandas()
-    assert isinstance(frame, pd.DataFrame)
-    return frame
+def _needs(reader: RowReader) -> str:
+    texts = sum(role not in ("label", "score") for role in reader.columns)
+    return f"{('a text', 'two texts', 'three texts')[texts - 1]}{' and a label' if 'label' in reader.columns else ''}"
 
 
-def clean_rows(table: pd.DataFrame, found: str, where: str) -> Rows:
-    """Name the columns, turn labels and scores into numbers, and drop rows without a text; `where` is for messages.
+def _ragged_note(table: Table) -> tuple[str, ...]:
+    if not table.skipped:
+        return ()
+    rows, first = len(table.skipped), table.skipped[0]
+    return (f"{rows:,} {'row has' if rows == 1 else 'rows have'} more or fewer cells than the header and {'is' if rows == 1 else 'are'} left out (the first: row {first})",)
 
-    Raises:
-        DataError: a column is missing, a label is unknown, a score is no number, or no row is left.
+
+def yardstick_rows(places: Places) -> tuple[str, Rows]:
+    """Return what runs are measured on, and its name: STSB validation where it is, else the sample's judged pairs.
+
+    A file that is there and broken is an error, not a reason to measure on something else in silence.
     """
-    names = {str(column).strip().lower(): column for column in table.columns}
-    kind = _kind_of_columns(names, where)
-    first, second, value = COLUMNS[kind]
-    if kind == SCORED_ROWS:
-        value = next(name for name in SCORE_NAMES if name in names)
-    picked = table[[names[first], names[second], names[value]]].set_axis(list(COLUMNS[kind]), axis=1)
-    if picked.empty:
-        raise DataError(f"{where} has a header and no rows; add rows.")
-    texts = picked[[first, second]].fillna("").astype(str).apply(lambda column: column.str.strip())
-    read_values = _labels if kind == NLI_ROWS else _scores
-    values, notes = read_values(picked[COLUMNS[kind][2]], where)
-    unlabelled = values.isna()
-    empty = (texts == "").any(axis=1) & ~unlabelled
-    keep = ~(empty | unlabelled)
-    dropped = {"no label": int(unlabelled.sum()), "an empty text": int(empty.sum())}
-    frame = texts.assign(**{COLUMNS[kind][2]: values})[keep].reset_index(drop=True)
-    if frame.empty:
-        raise DataError(f"{where} has no row with two texts and a label; check its columns.")
-    frame = frame.astype({"label": "int64"} if kind == NLI_ROWS else {"score": "float64"})
-    kept_topic = _topic(table, names)[keep].reset_index(drop=True) if "topic" in names else None
-    if kept_topic is not None:
-        frame = frame.assign(topic=kept_topic)
-    content = hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
-    return Rows(frame, kind, found, content, {why: n for why, n in dropped.items() if n}, notes)
-
-
-def _topic(table: pd.DataFrame, names: Mapping[str, str]) -> pd.Series:
-    return table[names["topic"]].fillna("").astype(str)
-
-
-def _kind_of_columns(names: Mapping[str, str], where: str) -> str:
-    if {"premise", "hypothesis"} <= names.keys():
-        if "label" not in names:
-            raise DataError(f"{where} has no column label; add one with {', '.join(NLI_LABELS)}.")
-        return NLI_ROWS
-    if {"sentence1", "sentence2"} <= names.keys():
-        if not any(name in names for name in SCORE_NAMES):
-            raise DataError(f"{where} has no column score or label; add one with a similarity, such as 0 to 5.")
-        return SCORED_ROWS
-    have = ", ".join(list(names)[:6])[:80] or "none"
-    raise DataError(f"{where} lacks columns: it has {have}; it needs premise, hypothesis, label or sentence1, sentence2, score.")
-
-
-def _labels(column: pd.Series, where: str) -> tuple[pd.Series, tuple[str, ...]]:
-    """Map labels as words or numbers to 0..2; -1 and empty become missing (SNLI's rows without agreement)."""
-    words = column.fillna("").astype(str).str.strip().str.lower()
-    known = {label: number for number, label in enumerate(NLI_LABELS)} | NLI_NUMBERS
-    numbers = words.map(known)
-    unknown = numbers.isna() & ~words.isin(["", "-1", "-1.0", "-"])
-    if unknown.any():
-        row = int(unknown.to_numpy().argmax())
-        raise DataError(
-            f"{where}, row {row + 1}: the label '{words.iloc[row][:30]}' is not known; "
-            f"write {', '.join(NLI_LABELS)} or 0, 1, 2 (-1 for none)."
-        )
-    return numbers, ()
-
-
-def _scores(column: pd.Series, where: str) -> tuple[pd.Series, tuple[str, ...]]:
-    """Scale scores to 0..1 by the top of their range: 1, 5, 10 or 100."""
-    scores = pd.to_numeric(column, errors="coerce")
-    if not scores.notna().all():
-        row = int(scores.isna().to_numpy().argmax())
-        raise DataError(f"{where}, row {row + 1}: the score is empty or no number; fill it in or take the row out.")
-    low, high = float(scores.min()), float(scores.max())
-    if low < 0 or high > SCORE_TOPS[-1]:
-        raise DataError(f"{where} has scores from {low:g} to {high:g}; write them from 0 to 1, 5, 10 or 100.")
-    top = next(top for top in SCORE_TOPS if high <= top)
-    # STSB is rated 0 to 5; losses and evaluators expect 0 to 1.
-    return scores / top, () if top == 1 else (f"scores divided by {top:g}",)
+    try:
+        return "stsb/validation", load_rows(Asked("stsb", "validation"), places)
+    except MissingDataError:
+        return "sample/validation", load_rows(Asked("sample", "validation"), places)

@@ -13,15 +13,18 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.files import read_json, write_json
+from core.jobs import FETCHING, JOB_FOLDERS
 from core.locks import lock
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
+from core.prepared import MINED, PREPARED
 from core.runs import RunFolder, Status, iter_runs
 
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
 KILL_AFTER_SECONDS = 3.0
 SILENT_SECONDS = 60.0
-PRELOADED = ("torch", "sentence_transformers", "datasets", "accelerate", "pandas", "core.worker")
+DEVICE = "device"
+PRELOADED = ("torch", "sentence_transformers", "datasets", "accelerate", "pandas", "core.worker", "core.training")
 # The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 
@@ -35,6 +38,7 @@ class Supervisor:
         self.ready = threading.Event()
         self.broken = ""
         self.children: dict[str, Child] = {}
+        self.folders: dict[str, RunFolder] = {}
         self.kill_at: dict[str, float] = {}
         self._heard: dict[str, tuple[float | None, float]] = {}
         self._known_final: dict[str, tuple[int, int]] = {}
@@ -59,7 +63,7 @@ class Supervisor:
     def open_runs(self) -> list[tuple[RunFolder, Status]]:
         """Return the runs that are queued or working; a final one is read again only when its status changed."""
         found = []
-        for run in iter_runs(self.runs_dir):
+        for run in (run for folder in ("", *JOB_FOLDERS) for run in iter_runs(self.runs_dir / folder)):
             try:
                 facts = (run.path / "status.json").stat()
             except FileNotFoundError:
@@ -82,9 +86,12 @@ class Supervisor:
             self._look_after(run, status)
         queued = [(status.rank, run) for run, status in open_runs if status.state == "queued"]
         waiting = [(rank, run) for rank, run in queued if not (run.is_cancelled() or run.stop_wish())]
-        working = [run for run, status in open_runs if status.is_working]
-        if waiting and not working and not self.children and self.ready.is_set():
-            self.start(min(waiting, key=lambda one: one[0])[1])
+        taken = {lane_of(run) for run, status in open_runs if status.is_working or run.id in self.children}
+        for _, run in sorted(waiting, key=lambda one: one[0]):
+            lane = lane_of(run)
+            if lane not in taken and (self.ready.is_set() or lane != DEVICE):
+                taken.add(lane)
+                self.start(run, lane)
         if open_runs or self.children or self._wanted():
             self._busy_until = time.monotonic() + IDLE_SECONDS
 
@@ -104,7 +111,7 @@ class Supervisor:
             code = child.poll()
             if code is not None:
                 del self.children[name]
-                self._bury(RunFolder(self.runs_dir / name), code)
+                self._bury(self.folders.pop(name), code)
 
     def _look_after(self, run: RunFolder, status: Status) -> None:
         if status.is_working and run.id not in self.children and not is_alive(status.pid, status.pid_started):
@@ -157,9 +164,16 @@ class Supervisor:
         elif time.monotonic() > deadline:
             end_process(pid, started, force=True)
 
-    def start(self, run: RunFolder) -> None:
-        """Start a worker on a run: forked from the preloaded libraries where that is safe, spawned elsewhere."""
-        if self.broken:
+    def start(self, run: RunFolder, lane: str) -> None:
+        """Start a worker on a run: forked from the preloaded libraries where that is safe, spawned elsewhere.
+
+        What needs no torch is spawned, without its memory; and so is what asks the Hub: the libraries here are offline.
+        """
+        self.folders[run.id] = run
+        if lane != DEVICE:
+            online = dict.fromkeys(OFFLINE) if lane == FETCHING else {}
+            self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path, online)
+        elif self.broken:
             _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
         elif self.fork:
             from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there
@@ -167,6 +181,14 @@ class Supervisor:
             self.children[run.id] = fork_child(lambda: worker.main(run.path))
         else:
             self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path)
+
+
+def lane_of(run: RunFolder) -> str:
+    """Return which work waits for which: one a lane goes on at a time. Preparing and fetching need no device."""
+    kind = run.path.parent.name
+    if kind == PREPARED and (read_json(run.path / "config.json") or {}).get("negatives") in MINED:
+        return DEVICE
+    return kind if kind in (PREPARED, FETCHING) else DEVICE
 
 
 def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object] | None = None) -> None:

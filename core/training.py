@@ -16,16 +16,22 @@ from core.config import RunConfig
 from core.errors import ConfigError
 from core.evaluation import EvaluationSet, default_evaluation_set, score_model, score_pairs, score_record, write_score
 from core.events import EvaluationEvent, NoticeEvent
-from core.examples import NLI_LABELS
 from core.files import write_json
 from core.losses import loss_spec
 from core.machine import Machine, read_machine
 from core.models import limit_length, load_model, model_fingerprint
-from core.prepare import PreparedExamples, prepare
+from core.prepare import prepare
+from core.prepared import PreparedExamples
 from core.probes import ProbeSnapshots
 from core.run_log import RunLog, Stopped
-from core.settings import Setting, settle, settled_as_json, settled_values
+from core.settings import Setting, settle, settled_as_json, settled_values, shape_for
 from core.training_watch import TrainingWatch
+
+
+# Of the prepared file's report: what the numbers depend on, and no example of a text.
+DESCRIBED = (
+    "data", "split", "found", "rows", "dropped", "notes", "kind", "shape", "negatives", "examples", "held_out", "fixes", "rows_sha256",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,23 +70,27 @@ def train(log: RunLog) -> None:
 
 def load(log: RunLog) -> TrainingRun:
     """Prepare the examples, load the model, and write down every value that will be used."""
-    config, machine, runs_dir = log.run.config(), read_machine(), log.run.path.parent
+    config, machine, places = log.run.config(), read_machine(), log.places
+    runs_dir = log.run.runs_dir
     log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, loss {config.loss}"))
     if config.precision == "fp16" and machine.device == "cpu":
         raise ConfigError("precision", "fp16 needs a GPU; choose fp32 or bf16.")
     kind = kind_of(config.base_model, runs_dir)
-    prepared = prepare(config, log.data_dir, runs_dir)
-    log.raise_if_stopped()
+    log.enter("loading", "Preparing the examples")
+    prepared = prepare(config, places, log)
     report = prepared.report
+    # The page may look at shapes that this loss does not take.
+    shape_for(config, report["kind"])
+    log.raise_if_stopped()
     log.write(NoticeEvent(f"{report['examples']:,} {prepared.shape} from {report['rows']:,} rows of {report['found']}"))
-    examples, pairs = prepared.frame(), default_evaluation_set(log.data_dir)
+    examples, pairs = prepared.frame(), default_evaluation_set(places)
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
     set_seed(config.seed)
     model = load_model(config.base_model, runs_dir, machine.device)
     if config.max_seq_length:
         limit_length(model, config.max_seq_length)
     total_steps = count_steps(settled_values(settle(config, kind, machine)), len(examples))
-    settled = settle(config, kind, machine, total_steps)
+    settled = settle(config, kind, machine, total_steps, report["kind"])
     settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
     write_json(log.run.path / "resolved.json", describe(config, machine, settled, prepared, pairs, model))
     return TrainingRun(log, config, machine, settled_values(settled), prepared, examples, pairs, model, total_steps)
@@ -104,7 +114,7 @@ def describe(
         "recipe": config.recipe,
         "settings": settled_as_json(settled),
         "machine": machine.as_json(),
-        "data": prepared.report,
+        "data": {key: prepared.report[key] for key in DESCRIBED} | {"folder": prepared.folder.name},
         "evaluation": {"data": pairs.id, "pairs": len(pairs.gold), "found": pairs.found, "sha256": pairs.sha256},
         "model": {
             "base_model": config.base_model,
@@ -130,7 +140,7 @@ def measure_untouched(run: TrainingRun) -> None:
     def measure() -> dict[str, float]:
         return score_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
 
-    runs_dir = run.log.run.path.parent
+    runs_dir = run.log.run.runs_dir
     # Another length limit is another model: its texts are cut elsewhere.
     fingerprint = f"{model_fingerprint(run.config.base_model, runs_dir)}:{run.config.max_seq_length}"
     record = score_model(fingerprint, run.pairs, runs_dir, measure)
@@ -178,7 +188,7 @@ def build_loss(run: TrainingRun) -> Any:
     spec = loss_spec(run.config.loss)
     needs: dict[str, Any] = dict(run.config.loss_params)
     if spec.class_name == "SoftmaxLoss":
-        needs |= {"embedding_dimension": run.model.get_embedding_dimension(), "num_labels": len(NLI_LABELS)}
+        needs |= {"embedding_dimension": run.model.get_embedding_dimension(), "num_labels": run.prepared.report["classes"]}
     return getattr(losses, spec.class_name)(run.model, **needs)
 
 

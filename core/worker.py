@@ -2,12 +2,13 @@
 
 import argparse
 import contextlib
+import importlib
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,12 +17,19 @@ from core.locks import lock
 from core.processes import start_time
 from core.run_log import RunLog
 from core.runs import RunFolder
-from core.scoring import score
-from core.training import train
 
 HEARTBEAT_SECONDS = 1.0
 NICENESS = 5
-WORK: Mapping[str, Callable[[RunLog], None]] = MappingProxyType({"train": train, "score": score})
+# Where each kind of work is done, loaded when it is needed: preparing rows takes no torch.
+WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "train": ("core.training", "train"),
+        "score": ("core.scoring", "score"),
+        "prepare": ("core.prepare", "prepare_job"),
+        "mine": ("core.mining", "mine"),
+        "fetch": ("core.hub", "fetch_job"),
+    }
+)
 
 
 def main(run_path: Path) -> int:
@@ -37,7 +45,8 @@ def main(run_path: Path) -> int:
     ended = threading.Event()
     threading.Thread(target=_keep_beating, args=(log, ended), daemon=True).start()
     try:
-        WORK[run.config().kind](log)
+        module, work = WORK[run.config().kind]
+        getattr(importlib.import_module(module), work)(log)
         return 0
     except Exception as error:  # noqa: BLE001  the last line of defence: whatever it was, the page has to say so
         return _fail(log, error)

@@ -1,0 +1,249 @@
+"""What the columns of a table are: guessed from names and content, corrected by hand, and read into clean rows.
+
+A choice of columns maps a role ("anchor", "score") to a column's name; the roles alone tell the kind of rows (`core.examples.ROLES`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.errors import ConfigError, DataError
+from core.examples import LABELLED_ROWS, NLI_LABELS, NLI_ROWS, PAIR_ROWS, ROLES, SCORED_ROWS, TEXT_ROWS, TRIPLET_ROWS, VALUE_ROLES
+from core.tables import NUMBER
+
+# Says which row of the file, counted from 1, the one at an index of a chunk is.
+RowNumber = Callable[[int], int]
+
+SCORE_TOPS = (1.0, 5.0, 10.0, 100.0)
+MOST_CLASSES = 300
+NO_LABEL = ("", "-1", "-1.0", "-")
+# Labels may be numbers, also as a table writes them that once held a missing one: 1.0.
+NLI_NUMBERS = {label: number for number, label in enumerate(NLI_LABELS)} | {
+    text: number for number in range(len(NLI_LABELS)) for text in (str(number), f"{number}.0")
+}
+
+# Names that people give their columns, spaces and case forgiven; the first kind whose every role is found is taken.
+KNOWN_NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        NLI_ROWS: {
+            "premise": ("premise",),
+            "hypothesis": ("hypothesis",),
+            "label": ("label", "gold_label", "labels", "entailment_judgment"),
+        },
+        TRIPLET_ROWS: {
+            "anchor": ("anchor", "query", "question"),
+            "positive": ("positive", "pos", "positive_passage", "answer"),
+            "negative": ("negative", "neg", "negative_passage", "hard_negative"),
+        },
+        SCORED_ROWS: {
+            "sentence1": ("sentence1", "sentence_1", "sentence_a", "question1", "text1", "text_a", "sent1"),
+            "sentence2": ("sentence2", "sentence_2", "sentence_b", "question2", "text2", "text_b", "sent2"),
+            "score": ("score", "similarity", "similarity_score", "label", "is_duplicate", "relatedness_score"),
+        },
+        PAIR_ROWS: {
+            "anchor": ("anchor", "query", "question", "title", "sentence1", "sentence_1", "text1"),
+            "positive": ("positive", "pos", "answer", "passage", "document", "response", "duplicate", "sentence2", "sentence_2", "text2"),
+        },
+        LABELLED_ROWS: {
+            "text": ("text", "sentence", "content", "review", "document", "utterance", "query", "message", "body"),
+            "label": ("label_text", "label", "labels", "class", "category", "intent", "sentiment", "topic", "target"),
+        },
+    }
+)  # fmt: skip
+
+
+def as_name(column: str) -> str:
+    """Return a column's name as it is compared: no case, spaces as underscores."""
+    return "_".join(column.strip().lower().split())
+
+
+def kind_of_columns(columns: Mapping[str, str]) -> str:
+    """Return the kind of rows whose roles these are.
+
+    Raises:
+        ConfigError: no kind has just these roles.
+    """
+    for kind, roles in ROLES.items():
+        if set(roles) == set(columns):
+            return kind
+    known = "; ".join(", ".join(roles) for roles in ROLES.values())
+    raise ConfigError("columns", f"these roles make no rows together: {', '.join(sorted(columns))[:60]}; choose one of: {known}.")
+
+
+def check_columns(columns: Mapping[str, str], have: Sequence[str], where: str) -> dict[str, str]:
+    """Return the choice with each column as the table writes it.
+
+    Raises:
+        DataError: the table lacks a column; the message names those it has.
+        ConfigError: one column was chosen for two roles.
+    """
+    by_name = {as_name(column): column for column in have}
+    found = {}
+    for role, column in columns.items():
+        exact = column if column in have else by_name.get(as_name(column))
+        if exact is None:
+            raise DataError(f"{where} has no column {column[:40]}; it has {', '.join(have)[:120]}: choose one of these as {role}.")
+        found[role] = exact
+    if len(set(found.values())) < len(found):
+        raise ConfigError("columns", "one column was chosen twice; choose another one for each role.")
+    return found
+
+
+def guess_columns(head: pa.Table, where: str) -> dict[str, str]:
+    """Guess which column is what: by name where all roles of a kind are named, else by what the first rows hold.
+
+    Raises:
+        DataError: there is no column of texts.
+    """
+    by_name = {as_name(column): column for column in reversed(head.column_names)}
+    for roles in KNOWN_NAMES.values():
+        found = {role: next((by_name[name] for name in names if name in by_name), None) for role, names in roles.items()}
+        columns = {role: column for role, column in found.items() if column is not None}
+        if len(columns) == len(roles) == len(set(columns.values())):
+            return _as_nli(columns) if "score" in columns and _are_nli_labels(head[columns["score"]]) else columns
+    return _guess_by_content(head, where)
+
+
+def _as_nli(scored: Mapping[str, str]) -> dict[str, str]:
+    return dict(zip(ROLES[NLI_ROWS], scored.values(), strict=True))
+
+
+def _guess_by_content(head: pa.Table, where: str) -> dict[str, str]:
+    filled = [name for name in head.column_names if head[name].null_count < len(head)]
+    numbers = [name for name in filled if _are_numbers(head[name])]
+    classes = [name for name in filled if name not in numbers and _are_classes(head[name])]
+    texts = [name for name in filled if name not in numbers and name not in classes]
+    if not texts and classes:
+        # A few short texts look like classes: the longest of them are the texts.
+        texts = [max(classes, key=lambda name: pc.sum(pc.utf8_length(head[name])).as_py())]
+        classes.remove(texts[0])
+    if not texts:
+        raise DataError(f"{where} has no column of texts (columns: {', '.join(head.column_names)[:100] or 'none'}); add one.")
+    labels = [name for name in (*classes, *numbers) if _are_nli_labels(head[name])]
+    if len(texts) >= 2 and labels:
+        return {"premise": texts[0], "hypothesis": texts[1], "label": labels[0]}
+    if len(texts) >= 2 and numbers:
+        return {"sentence1": texts[0], "sentence2": texts[1], "score": numbers[0]}
+    if len(texts) >= 3:
+        return dict(zip(ROLES[TRIPLET_ROWS], texts, strict=False))
+    if len(texts) == 2:
+        return dict(zip(ROLES[PAIR_ROWS], texts, strict=True))
+    if classes or numbers:
+        return {"text": texts[0], "label": (classes or numbers)[0]}
+    return {"text": texts[0]}
+
+
+def _are_numbers(column: pa.ChunkedArray) -> bool:
+    return all(NUMBER.fullmatch(value) for value in column.drop_null().to_pylist())
+
+
+def _are_classes(column: pa.ChunkedArray) -> bool:
+    """Tell whether values are names of classes: short, and each given several times."""
+    values = column.drop_null()
+    distinct = len(values.unique())
+    return len(values) >= 4 and distinct * 2 <= len(values) and distinct <= MOST_CLASSES and pc.max(pc.utf8_length(values)).as_py() <= 60
+
+
+def _are_nli_labels(column: pa.ChunkedArray) -> bool:
+    values = {value.strip().lower() for value in column.drop_null().to_pylist()} - set(NO_LABEL)
+    # 0 and 1 alone may be a score; three numbers are labels.
+    return values <= NLI_NUMBERS.keys() and (values & set(NLI_LABELS) != set() or len({NLI_NUMBERS[value] for value in values}) == 3)
+
+
+class RowReader:
+    """Turns chunks of a table into clean rows of one kind, and counts what was left out and why.
+
+    Texts lose the white space around them. An NLI label is read as word or number; -1 is none. Scores stay as they are until
+    `scale` knows the greatest.
+    """
+
+    def __init__(self, columns: Mapping[str, str], where: str) -> None:
+        self.columns = dict(columns)
+        self.kind = kind_of_columns(columns)
+        self.dropped: dict[str, int] = {}
+        self._where = where
+
+    def read(self, chunk: pa.Table, row_number: RowNumber) -> pa.Table:
+        """Return a chunk's clean rows, columns named by their roles; a column `topic` comes along.
+
+        Raises:
+            DataError: a label or a score cannot be read; the message names file, row and column.
+        """
+        rows, keep, unlabelled = {}, pa.array([True] * len(chunk)), None
+        for role in ROLES[self.kind]:
+            column = chunk[self.columns[role]].combine_chunks()
+            if role in VALUE_ROLES:
+                rows[role] = self._values(role, column, row_number)
+                unlabelled = pc.is_null(rows[role])
+            else:
+                rows[role] = pc.fill_null(pc.utf8_trim_whitespace(column), "")
+                keep = pc.and_(keep, pc.not_equal(rows[role], ""))
+        if unlabelled is not None:
+            self._count("no label", unlabelled)
+            self._count("an empty text", pc.and_(pc.invert(unlabelled), pc.invert(keep)))
+            keep = pc.and_(keep, pc.invert(unlabelled))
+        else:
+            self._count("an empty text", pc.invert(keep))
+        topic = next((name for name in chunk.column_names if as_name(name) == "topic" and name not in self.columns.values()), None)
+        if topic is not None:
+            rows["topic"] = pc.fill_null(chunk[topic].combine_chunks(), "")
+        return pa.table(rows).filter(keep)
+
+    def _count(self, why: str, rows: pa.Array) -> None:
+        count = pc.sum(rows).as_py() or 0
+        if count:
+            self.dropped[why] = self.dropped.get(why, 0) + count
+
+    def _values(self, role: str, column: pa.Array, row_number: RowNumber) -> pa.Array:
+        if role == "score":
+            return self._scores(column, row_number)
+        words = pc.fill_null(pc.utf8_trim_whitespace(column), "")
+        if self.kind == LABELLED_ROWS:
+            return pc.if_else(pc.is_in(words, pa.array(["", "-1"])), pa.scalar(None, pa.string()), words)
+        words = pc.utf8_lower(words)
+        known = pa.array(list(NLI_NUMBERS))
+        places = pc.index_in(words, known)
+        unknown = pc.and_(pc.is_null(places), pc.invert(pc.is_in(words, pa.array(NO_LABEL))))
+        if pc.any(unknown).as_py():
+            index = pc.index(unknown, True).as_py()
+            raise DataError(
+                f"{self._at(index, role, row_number)}: the label '{words[index].as_py()[:30]}' is not known; "
+                f"write {', '.join(NLI_LABELS)} or 0, 1, 2 (-1 for none), or choose other columns."
+            )
+        return pc.take(pa.array(list(NLI_NUMBERS.values()), pa.int64()), places)
+
+    def _scores(self, column: pa.Array, row_number: RowNumber) -> pa.Array:
+        words = pc.fill_null(pc.utf8_trim_whitespace(column), "")
+        # A decimal comma is how half of Europe writes it.
+        words = pc.replace_substring(words, ",", ".")
+        truths = {"true": "1", "false": "0"}
+        for word, number in truths.items():
+            words = pc.if_else(pc.equal(pc.utf8_lower(words), word), number, words)
+        fits = pc.match_substring_regex(words, r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?$")
+        if not pc.all(fits).as_py():
+            index = pc.index(fits, False).as_py()
+            raise DataError(
+                f"{self._at(index, 'score', row_number)}: the score is empty or no number; fill it in, take the row out, "
+                "or choose other columns."
+            )
+        return pc.cast(words, pa.float64())
+
+    def _at(self, index: int, role: str, row_number: RowNumber) -> str:
+        return f"{self._where}, row {row_number(index)}, column {self.columns[role][:40]}"
+
+    def scale(self, scores: pa.ChunkedArray) -> tuple[pa.ChunkedArray, tuple[str, ...]]:
+        """Scale scores to 0..1 by the top of their range: 1, 5, 10 or 100; the note names the factor.
+
+        Raises:
+            DataError: they lie outside of every range.
+        """
+        low, high = pc.min(scores).as_py(), pc.max(scores).as_py()
+        if low < 0 or high > SCORE_TOPS[-1]:
+            raise DataError(
+                f"{self._where}, column {self.columns['score'][:40]}: scores go from {low:g} to {high:g}; write them from 0 to 1, 5, 10 or 100."
+            )
+        top = next(top for top in SCORE_TOPS if high <= top)
+        # STSB is rated 0 to 5; losses and evaluators expect 0 to 1.
+        return pc.divide(scores, top), () if top == 1 else (f"scores divided by {top:g}",)

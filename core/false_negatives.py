@@ -1,0 +1,45 @@
+"""False negatives in a batch: right answers that a loss with in-batch negatives would push away."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from core.examples import text_keys
+
+
+def false_negative_conflicts(pairs: pd.DataFrame) -> dict[int, int]:
+    """Count, for each pair, the other pairs whose positive is a positive of its anchor too; return {conflicts: pairs with so many}.
+
+    In a batch with such a pair, a loss with in-batch negatives pushes a right answer away.
+    """
+    anchors, positives = pd.factorize(text_keys(pairs["anchor"]))[0], pd.factorize(text_keys(pairs["positive"]))[0]
+    stands = np.bincount(positives)
+    distinct = pd.DataFrame({"anchor": anchors, "positive": positives}).drop_duplicates()
+    by_anchor = np.bincount(distinct["anchor"], weights=stands[distinct["positive"]])
+    conflicts = by_anchor[anchors].astype(np.int64) - 1
+    values, counts = np.unique(conflicts, return_counts=True)
+    return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
+
+
+def false_negative_share(conflicts: Mapping[int, int], batch_size: int) -> float:
+    """Return the expected share of rows, 0..1, that meet at least one of their conflicts in a batch drawn at random.
+
+    Exact: the batch's other rows are drawn without replacement, so none of c conflicts is among them with probability
+    C(n - 1 - c, b - 1) / C(n - 1, b - 1).
+    """
+    rows = sum(conflicts.values())
+    others = min(batch_size, rows) - 1
+    if others < 1:
+        return 0.0
+
+    def log_choose(total: int, taken: int) -> float:
+        return math.lgamma(total + 1) - math.lgamma(taken + 1) - math.lgamma(total - taken + 1)
+
+    share = 0.0
+    for conflict, count in conflicts.items():
+        left = rows - 1 - conflict
+        spared = math.exp(log_choose(left, others) - log_choose(rows - 1, others)) if left >= others else 0.0
+        share += count / rows * (1.0 - spared)
+    return share

@@ -1,0 +1,73 @@
+"""Work that has one folder for one question: preparing, comparing negatives, fetching. Asked twice, it is done once.
+
+The folder's name is made of everything that decides the answer. The supervisor gives it to a worker like any run.
+"""
+
+import dataclasses
+import hashlib
+import shutil
+import time
+from pathlib import Path
+
+from core.config import RunConfig
+from core.data_catalogue import DATA_SETS
+from core.files import read_json, write_json
+from core.places import Places
+from core.prepared import PREPARED, prepared_folder
+from core.runs import RunFolder, create_folder
+from core.sources import fetched_folder
+
+MINED_FOLDER, FETCHING = ".mined", ".fetching"
+JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING)
+
+
+def job_folder(config: RunConfig, places: Places) -> Path:
+    """Return the folder of a job.
+
+    Raises:
+        ModelError: its base model is not here.
+    """
+    assert places.runs_dir is not None
+    if config.kind == "prepare":
+        return prepared_folder(config, places)
+    if config.kind == "mine":
+        said = f"{prepared_folder(config, places).name} {config.base_model} {config.mining.model_dump_json()}"
+        return places.runs_dir / MINED_FOLDER / hashlib.sha256(said.encode()).hexdigest()[:32]
+    name = fetched_folder(places.runs_dir, config.data).name
+    return places.runs_dir / FETCHING / (name if config.data in DATA_SETS else f"{name}-{hashlib.sha256(config.split.encode()).hexdigest()[:8]}")
+
+
+def is_answered(run: RunFolder) -> bool:
+    """Tell whether a job's answer lies in its folder."""
+    return any((run.path / name).is_file() for name in ("report.json", "negatives.json"))
+
+
+def ask(config: RunConfig, places: Places) -> RunFolder:
+    """Queue a job unless its answer is there or somebody works on it; one that failed or was stopped begins anew.
+
+    Raises:
+        ModelError: its base model is not here.
+        RunError: its folder cannot be written.
+    """
+    run = RunFolder(job_folder(config, places))
+    status = run.status()
+    if status is None:
+        shutil.rmtree(run.path, ignore_errors=True)
+        run.path.parent.mkdir(parents=True, exist_ok=True)
+        return create_folder(run.path, config, places.data_dir)
+    if status.is_final and not is_answered(run):
+        run.forget_wishes()
+        run.events_path.unlink(missing_ok=True)
+        # What is asked may differ where it decides nothing: the number of rows to fetch.
+        write_json(run.path / "config.json", config.model_dump(mode="json"))
+        fresh = dataclasses.replace(
+            status, state="queued", rank=time.time_ns(), detail="", error={}, started=None, finished=None, pid=None, pid_started=None
+        )
+        write_json(run.path / "status.json", dataclasses.asdict(fresh))
+    return run
+
+
+def fetched_names(runs_dir: Path) -> list[str]:
+    """Return the names of the data sets that were fetched, catalogue entries left out."""
+    found = (read_json(path) or {} for path in sorted((runs_dir / ".fetched").glob("*/about.json")))
+    return [str(about["data"]) for about in found if about.get("data") and about["data"] not in DATA_SETS]

@@ -1,0 +1,131 @@
+"""The work of a folder whose kind is `mine`: the same anchors with random, semi-hard and hard negatives, side by side."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sentence_transformers import CrossEncoder, SentenceTransformer
+
+from core.errors import ConfigError, DataError, ModelError
+from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLETS, convert
+from core.files import write_json
+from core.machine import read_machine
+from core.models import load_model
+from core.negatives import add_random_negatives, mine_negatives, telling
+from core.settings import choices_of
+from core.sources import Asked, load_rows
+
+if TYPE_CHECKING:
+    from core.config import RunConfig
+    from core.places import Places
+    from core.run_log import RunLog
+
+MOST_ROWS, MOST_PAIRS, SHOWN_ANCHORS = 20_000, 1000, 8
+THRESHOLDS = tuple(round(0.5 + 0.02 * step, 2) for step in range(26))
+KINDS = ("random", "semi-hard", "hard")
+
+
+def load_miner(config: "RunConfig", places: "Places", negatives: str) -> tuple[SentenceTransformer, CrossEncoder | None]:
+    """Load the model whose nearest texts are mined, and for hard negatives the cross-encoder that judges them.
+
+    Raises:
+        ConfigError: hard negatives were asked for and no judge is named.
+        ModelError: one of the two is not here.
+    """
+    assert places.runs_dir is not None
+    device = read_machine().device
+    model = load_model(config.mining.model or config.base_model, places.runs_dir, device)
+    if negatives != "hard":
+        return model, None
+    judge = config.mining.judge
+    if not judge:
+        raise ConfigError("mining.judge", "hard negatives need a cross-encoder; name its folder, or choose semi-hard.")
+    return model, load_judge(judge, device)
+
+
+def load_judge(folder: str, device: str) -> CrossEncoder:
+    """Load a cross-encoder from a folder, safetensors only, without a network.
+
+    Raises:
+        ModelError: it is not there, or is no cross-encoder.
+    """
+    try:
+        return CrossEncoder(
+            folder, device=device, local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"mining.judge: '{folder[:60]}' is no cross-encoder's folder with safetensors ({type(error).__name__}); choose another."
+        ) from error
+
+
+def mine(log: "RunLog") -> None:
+    """Compare negatives for a few anchors of the data, and count what a batch would push away by mistake.
+
+    Raises:
+        DataError: the rows give no pairs, or nothing can be mined.
+    """
+    config, places = log.run.config(), log.places
+    log.enter("loading", "Reading rows")
+    rows = load_rows(Asked(config.data, config.split, config.columns, config.max_rows or MOST_ROWS), places)
+    pairs = convert(rows.frame, rows.kind, POSITIVE_PAIRS, choices_of(config)).drop_duplicates()
+    if len(pairs) < 2:
+        raise DataError(f"{config.data[:80]} gives {len(pairs)} positive pairs; negatives need 2 or more to be drawn from.")
+    pairs = pairs.sample(min(len(pairs), MOST_PAIRS), random_state=config.seed).sort_index().reset_index(drop=True)
+    model, judge = load_miner(config, places, "hard" if config.mining.judge else "semi-hard")
+    log.enter("loading", "Looking for negatives")
+
+    def told(done: int, total: int) -> None:
+        log.raise_if_stopped()
+        log.progress("Embedding texts", done, total)
+
+    found = {"random": add_random_negatives(pairs, config.seed)}
+    why = {}
+    try:
+        found["semi-hard"] = mine_negatives(pairs, model, config.mining, None, told)
+    except DataError as error:
+        why["semi-hard"] = str(error)
+    if rows.kind == NLI_ROWS:
+        found["hard"] = convert(rows.frame, NLI_ROWS, TRIPLETS, choices_of(config))
+    elif judge is not None:
+        found["hard"] = mine_negatives(pairs, model, config.mining, judge, told)
+    else:
+        why["hard"] = "Needs NLI labels, or a cross-encoder as mining.judge."
+    answer = {"model": config.mining.model or config.base_model, "pairs": len(pairs), "why": why}
+    answer |= {"anchors": side_by_side(pairs, found, model), "false_negatives": likely_false_negatives(pairs, model, told)}
+    write_json(log.run.path / "negatives.json", answer)
+    log.end("done", f"Compared negatives among {len(pairs):,} pairs")
+
+
+def side_by_side(pairs: pd.DataFrame, found: dict[str, pd.DataFrame], model: SentenceTransformer) -> list[dict[str, Any]]:
+    """Return up to 8 pairs with each kind's negative for that very pair and all cosines to the anchor, -1..1."""
+    table = pairs
+    for kind, triplets in found.items():
+        first = triplets.drop_duplicates(["anchor", "positive"]).rename(columns={"negative": kind})
+        table = table.merge(first, on=["anchor", "positive"], how="left")
+    # Pairs for which every kind found something say most.
+    order = table.isna().sum(axis=1).sort_values(kind="stable").index
+    table = table.loc[order].drop_duplicates("anchor").head(SHOWN_ANCHORS)
+    shown = []
+    for row in table.to_dict("records"):
+        columns = [column for column in ("positive", *found) if isinstance(row[column], str)]
+        vectors = model.encode([row["anchor"], *(row[column] for column in columns)], normalize_embeddings=True, show_progress_bar=False)
+        cosines = (vectors[1:] @ vectors[0]).round(3).tolist()
+        texts = {column: {"text": row[column], "cosine": cosine} for column, cosine in zip(columns, cosines, strict=True)}
+        shown.append({"anchor": row["anchor"], "texts": texts})
+    return shown
+
+
+def likely_false_negatives(pairs: pd.DataFrame, model: SentenceTransformer, told: Any) -> dict[str, dict[str, int]]:
+    """Count, for each threshold of cosine, how many other pairs' positives lie that near an anchor: {threshold: {others: anchors}}."""
+    with telling(model, told, 2 * len(pairs)):
+        anchors, positives = (
+            model.encode(pairs[column].tolist(), normalize_embeddings=True, show_progress_bar=False) for column in ("anchor", "positive")
+        )
+    cosines = anchors @ positives.T
+    np.fill_diagonal(cosines, -2.0)
+    counted = {}
+    for threshold in THRESHOLDS:
+        values, counts = np.unique((cosines >= threshold).sum(axis=1), return_counts=True)
+        counted[f"{threshold:.2f}"] = {str(value): int(count) for value, count in zip(values, counts, strict=True)}
+    return counted

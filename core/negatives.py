@@ -1,0 +1,120 @@
+"""Where a triplet's negative comes from: at random, or from the texts that a model finds near the anchor (figure 10-11).
+
+A contradiction of the same premise is a conversion of NLI rows (`core.examples.nli_to_triplets`).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from core.config import Mining
+from core.errors import DataError
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder, SentenceTransformer
+
+FAISS_FROM_TEXTS = 50_000
+CHUNK_TEXTS = 512
+DRAWS = 50
+Told = Callable[[int, int], None]
+
+
+def add_random_negatives(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Give each pair another pair's positive as its negative: never the anchor itself, never a text that is a positive of that anchor.
+
+    The chapter's MNR data. A pair for which fifty draws find none (its anchor's positives are nearly all there are) is left out.
+    """
+    rng = np.random.default_rng(seed)
+    numbers, texts = pd.factorize(pd.concat([pairs["anchor"], pairs["positive"]], ignore_index=True))
+    anchors, positives = numbers[: len(pairs)].astype(np.int64), numbers[len(pairs) :].astype(np.int64)
+    wide = len(texts)
+    forbidden = np.unique(np.concatenate([anchors * wide + positives, anchors * wide + anchors]))
+    pool = np.unique(positives)
+    drawn = np.full(len(pairs), -1, dtype=np.int64)
+    for _ in range(DRAWS):
+        open_rows = np.flatnonzero(drawn < 0)
+        if not len(open_rows):
+            break
+        tried = pool[rng.integers(0, len(pool), len(open_rows))]
+        fits = ~np.isin(anchors[open_rows] * wide + tried, forbidden)
+        drawn[open_rows[fits]] = tried[fits]
+    found = drawn >= 0
+    negatives = pd.Series(texts.to_numpy()[drawn[found]]).astype("str")
+    return pairs[found].reset_index(drop=True).assign(negative=negatives)
+
+
+@contextmanager
+def telling(model: "SentenceTransformer", told: Told, total: int) -> Iterator[None]:
+    """Make a model encode in chunks and say after each how many of `total` texts are done."""
+    plain, done = model.encode, 0
+
+    def encode(texts: Any, *arguments: Any, **options: Any) -> Any:
+        nonlocal done
+        if isinstance(texts, str):
+            return plain(texts, *arguments, **options)
+        parts = []
+        for start in range(0, len(texts), CHUNK_TEXTS):
+            parts.append(plain(list(texts[start : start + CHUNK_TEXTS]), *arguments, **options))
+            done += len(parts[-1])
+            told(done, max(total, done))
+        return _joined(parts)
+
+    model.encode = encode  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del model.encode  # type: ignore[method-assign]
+
+
+def _joined(parts: list[Any]) -> Any:
+    if not isinstance(parts[0], np.ndarray):
+        import torch  # noqa: PLC0415  the page's process reads this file too
+
+        return torch.cat(parts)
+    return np.concatenate(parts)
+
+
+def mine_negatives(
+    pairs: pd.DataFrame, model: "SentenceTransformer", mining: Mining, judge: "CrossEncoder | None", told: Told
+) -> pd.DataFrame:
+    """Give each pair the nearest text that is far enough from being right: semi-hard, or hard when a cross-encoder judges.
+
+    Searches the positives of all pairs, passes over the ranks before `rank_from`, and drops what scores more than the ceiling
+    or comes closer to the positive than the margin. A pair for which nothing is left is left out. FAISS searches
+    50,000 texts or more.
+
+    Raises:
+        DataError: nothing is left for any pair.
+    """
+    from datasets import Dataset  # noqa: PLC0415  a worker has it, the page's process must not
+    from sentence_transformers.util import mine_hard_negatives  # noqa: PLC0415
+
+    corpus = pairs["positive"].nunique()
+    if corpus < 2:
+        raise DataError("All positives are the same text, so there is no negative to find; choose other data.")
+    rank_to = min(mining.rank_to, corpus - 1)
+    with telling(model, told, corpus + pairs["anchor"].nunique()):
+        mined = mine_hard_negatives(
+            Dataset.from_pandas(pairs[["anchor", "positive"]], preserve_index=False),
+            model,
+            cross_encoder=judge,
+            num_negatives=1,
+            range_min=min(mining.rank_from, rank_to - 1),
+            range_max=rank_to,
+            max_score=mining.ceiling,
+            relative_margin=mining.margin,
+            sampling_strategy="top",
+            use_faiss=corpus >= FAISS_FROM_TEXTS,
+            verbose=False,
+        ).to_pandas()
+    known = set(zip(pairs["anchor"], pairs["positive"], strict=True))
+    right = [a != n and (a, n) not in known for a, n in zip(mined["anchor"], mined["negative"], strict=True)] if len(mined) else []
+    if not any(right):
+        raise DataError(
+            "Mining found no negative for any pair: the limits are too strict for this data. "
+            "Lower mining.rank_from or mining.margin, or raise mining.ceiling."
+        )
+    return mined[right][["anchor", "positive", "negative"]].reset_index(drop=True).astype("str")
