@@ -1,4 +1,4 @@
-"""The command line: `python -m core {list,train,score,mine,fetch,stop,cancel,delete}`. It imports no torch: workers do the work."""
+"""The command line: `python -m core {list,train,score,mine,fetch,stop,cancel,delete}`. No torch here: workers do the work."""
 
 import argparse
 import json
@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     mining.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
     mining.add_argument("--out", type=Path, required=True, metavar="F.parquet")
     fetching = add("fetch", fetch_data, "Get a data set from the Hugging Face Hub.")
-    fetching.add_argument("data", metavar="DATA", help="a data set of the catalogue, or hub:owner/name[:configuration][@revision]")
+    fetching.add_argument(
+        "data", metavar="DATA", help="a data set of the catalogue, or hub:owner/name[:configuration][@revision]"
+    )
     fetching.add_argument("--split", default="train")
     fetching.add_argument("--max-rows", type=int, help="only so many rows, without downloading the rest")
     score = add("score", score_model, "Score a run's model, a catalogue model or a model folder.")

@@ -1,6 +1,7 @@
 """What the columns of a table are: guessed from names and content, corrected by hand, and read into clean rows.
 
-A choice of columns maps a role ("anchor", "score") to a column's name; the roles alone tell the kind of rows (`core.examples.ROLES`).
+A choice of columns maps a role ("anchor", "score") to a column's name; the roles alone tell the kind of rows
+(`core.examples.ROLES`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import ConfigError, DataError
-from core.examples import LABELLED_ROWS, NLI_LABELS, NLI_ROWS, PAIR_ROWS, ROLES, SCORED_ROWS, TEXT_ROWS, TRIPLET_ROWS, VALUE_ROLES
+from core.examples import LABELLED_ROWS, NLI_LABELS, NLI_ROWS, PAIR_ROWS, ROLES, SCORED_ROWS, TRIPLET_ROWS, VALUE_ROLES
 from core.tables import NUMBER
 
 # Says which row of the file, counted from 1, the one at an index of a chunk is.
@@ -44,7 +45,9 @@ KNOWN_NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         },
         PAIR_ROWS: {
             "anchor": ("anchor", "query", "question", "title", "sentence1", "sentence_1", "text1"),
-            "positive": ("positive", "pos", "answer", "passage", "document", "response", "duplicate", "sentence2", "sentence_2", "text2"),
+            "positive": (
+                "positive", "pos", "answer", "passage", "document", "response", "duplicate", "sentence2", "sentence_2", "text2",
+            ),
         },
         LABELLED_ROWS: {
             "text": ("text", "sentence", "content", "review", "document", "utterance", "query", "message", "body"),
@@ -84,7 +87,9 @@ def check_columns(columns: Mapping[str, str], have: Sequence[str], where: str) -
     for role, column in columns.items():
         exact = column if column in have else by_name.get(as_name(column))
         if exact is None:
-            raise DataError(f"{where} has no column {column[:40]}; it has {', '.join(have)[:120]}: choose one of these as {role}.")
+            raise DataError(
+                f"{where} has no column {column[:40]}; it has {', '.join(have)[:120]}: choose one of these as {role}."
+            )
         found[role] = exact
     if len(set(found.values())) < len(found):
         raise ConfigError("columns", "one column was chosen twice; choose another one for each role.")
@@ -143,13 +148,20 @@ def _are_classes(column: pa.ChunkedArray) -> bool:
     """Tell whether values are names of classes: short, and each given several times."""
     values = column.drop_null()
     distinct = len(values.unique())
-    return len(values) >= 4 and distinct * 2 <= len(values) and distinct <= MOST_CLASSES and pc.max(pc.utf8_length(values)).as_py() <= 60
+    return (
+        len(values) >= 4
+        and distinct * 2 <= len(values)
+        and distinct <= MOST_CLASSES
+        and pc.max(pc.utf8_length(values)).as_py() <= 60
+    )
 
 
 def _are_nli_labels(column: pa.ChunkedArray) -> bool:
     values = {value.strip().lower() for value in column.drop_null().to_pylist()} - set(NO_LABEL)
     # 0 and 1 alone may be a score; three numbers are labels.
-    return values <= NLI_NUMBERS.keys() and (values & set(NLI_LABELS) != set() or len({NLI_NUMBERS[value] for value in values}) == 3)
+    return values <= NLI_NUMBERS.keys() and (
+        values & set(NLI_LABELS) != set() or len({NLI_NUMBERS[value] for value in values}) == 3
+    )
 
 
 class RowReader:
@@ -186,7 +198,9 @@ class RowReader:
             keep = pc.and_(keep, pc.invert(unlabelled))
         else:
             self._count("an empty text", pc.invert(keep))
-        topic = next((name for name in chunk.column_names if as_name(name) == "topic" and name not in self.columns.values()), None)
+        topic = next(
+            (name for name in chunk.column_names if as_name(name) == "topic" and name not in self.columns.values()), None
+        )
         if topic is not None:
             rows["topic"] = pc.fill_null(chunk[topic].combine_chunks(), "")
         return pa.table(rows).filter(keep)
@@ -242,7 +256,8 @@ class RowReader:
         low, high = pc.min(scores).as_py(), pc.max(scores).as_py()
         if low < 0 or high > SCORE_TOPS[-1]:
             raise DataError(
-                f"{self._where}, column {self.columns['score'][:40]}: scores go from {low:g} to {high:g}; write them from 0 to 1, 5, 10 or 100."
+                f"{self._where}, column {self.columns['score'][:40]}: scores go from {low:g} to {high:g}; "
+                "write them from 0 to 1, 5, 10 or 100."
             )
         top = next(top for top in SCORE_TOPS if high <= top)
         # STSB is rated 0 to 5; losses and evaluators expect 0 to 1.

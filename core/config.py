@@ -14,13 +14,20 @@ from pydantic_core import ErrorDetails
 
 from core.columns import kind_of_columns
 from core.data_catalogue import YARDSTICKS, check_data, data_parts
-from core.errors import ConfigError
 from core.doctor_fixes import FIXES
+from core.errors import ConfigError
 from core.examples import EXAMPLE_COLUMNS, TRIPLETS
 from core.losses import check_loss_params, loss_spec
 
 Shape = Literal[
-    "class-pairs", "scored-pairs", "positive-pairs", "triplets", "labelled-texts", "unlabelled-pairs", "plain-texts", "damaged-pairs"
+    "class-pairs",
+    "scored-pairs",
+    "positive-pairs",
+    "triplets",
+    "labelled-texts",
+    "unlabelled-pairs",
+    "plain-texts",
+    "damaged-pairs",
 ]
 Negatives = Literal["none", "given", "random", "semi-hard", "hard"]
 Kind = Literal["train", "score", "prepare", "mine", "fetch"]
@@ -56,13 +63,17 @@ class Mining(Part):
     judge: str | None = Field(None, description="a cross-encoder's folder that scores what was mined, for hard negatives")
     rank_from: int = Field(5, ge=0, le=1000, description="the nearest texts passed over: some of them are true answers")
     rank_to: int = Field(50, ge=1, le=5000, description="the last rank that is looked at")
-    margin: float = Field(0.05, ge=0, le=1, description="how far below the positive's score a negative has to stay, as a share of it")
+    margin: float = Field(
+        0.05, ge=0, le=1, description="how far below the positive's score a negative has to stay, as a share of it"
+    )
     ceiling: float = Field(0.9, gt=-1, le=1, description="what scores more than this is taken for a positive")
 
     @model_validator(mode="after")
     def _check_window(self) -> Self:
         if self.rank_to <= self.rank_from:
-            raise ConfigError("mining.rank_to", f"{self.rank_to} is not beyond rank_from={self.rank_from}; choose a larger rank_to.")
+            raise ConfigError(
+                "mining.rank_to", f"{self.rank_to} is not beyond rank_from={self.rank_from}; choose a larger rank_to."
+            )
         return self
 
 
@@ -73,11 +84,15 @@ class DataPart(Part):
     split: str = Field("train", description="the data set's own split")
     columns: dict[str, str] = Field(default_factory=dict, description="which column is what, by role; empty: guessed")
     max_rows: int | None = Field(None, ge=2, le=100_000_000, description="only so many rows, from the top")
-    holdout: float | None = Field(None, ge=0, le=0.5, description="the share of rows held out of training, by groups of equal texts")
+    holdout: float | None = Field(
+        None, ge=0, le=0.5, description="the share of rows held out of training, by groups of equal texts"
+    )
     examples: Shape | None = Field(None, description="the shape of the examples that the loss gets")
     negatives: Negatives | None = Field(None, description="where a triplet's negative comes from")
     mining: Mining = Field(default_factory=Mining, description="how semi-hard and hard negatives are found")
-    neutral_score: float | None = Field(None, ge=0, le=1, description="the score of a neutral pair, when NLI labels become scores")
+    neutral_score: float | None = Field(
+        None, ge=0, le=1, description="the score of a neutral pair, when NLI labels become scores"
+    )
     score_threshold: float | None = Field(None, gt=0, le=1, description="from which score on a pair is positive")
     fixes: tuple[str, ...] = Field((), description="what the data doctor mends before training")
 
@@ -158,13 +173,17 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
             return self
         for name in data_parts(self.data):
             if (name, self.split) in YARDSTICKS:
-                raise ConfigError("split", f"{name} {self.split} is for choosing and showing, never for training; use split=train.")
+                raise ConfigError(
+                    "split", f"{name} {self.split} is for choosing and showing, never for training; use split=train."
+                )
         if self.examples is not None and self.examples not in spec.shapes:
             raise ConfigError(
                 "examples", f"{self.loss} needs {' or '.join(spec.shapes)}, not {self.examples}; change one of the two."
             )
         if self.negatives not in (None, "none") and TRIPLETS not in spec.shapes:
-            raise ConfigError("negatives", f"{self.negatives} negatives make triplets, which {self.loss} does not take; choose loss=mnr.")
+            raise ConfigError(
+                "negatives", f"{self.negatives} negatives make triplets, which {self.loss} does not take; choose loss=mnr."
+            )
         if spec.in_batch_negatives and self.batch_size == 1:
             raise ConfigError("batch_size", f"{self.loss} finds its negatives in the batch, which needs 2 examples or more.")
         return self
@@ -173,7 +192,9 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
         if self.negatives not in (None, "none") and self.examples not in (None, TRIPLETS):
             raise ConfigError("negatives", f"{self.negatives} negatives make triplets; leave examples automatic.")
         if self.negatives == "none" and self.examples == TRIPLETS:
-            raise ConfigError("negatives", "triplets have a negative; choose negatives=random or hard, or examples=positive-pairs.")
+            raise ConfigError(
+                "negatives", "triplets have a negative; choose negatives=random or hard, or examples=positive-pairs."
+            )
 
 
 def build_config(values: Mapping[str, Any]) -> RunConfig:
@@ -201,8 +222,12 @@ def _as_config_error(fault: ErrorDetails) -> ConfigError:
 def range_of(field: str) -> str:
     """Say in words what a field takes, such as "a whole number from 1 to 8192"."""
     annotation = str(RunConfig.model_fields[field].annotation)
-    by_name = {"loss_params": "numbers by name, such as loss_params.scale=20", "columns": "columns by role, such as columns.anchor=title",
-               "mining": "settings by name, such as mining.margin=0.05", "fixes": f"a list of {', '.join(FIXES)}"}  # fmt: skip
+    by_name = {
+        "loss_params": "numbers by name, such as loss_params.scale=20",
+        "columns": "columns by role, such as columns.anchor=title",
+        "mining": "settings by name, such as mining.margin=0.05",
+        "fixes": f"a list of {', '.join(FIXES)}",
+    }
     if field in by_name:
         return by_name[field]
     if "bool" in annotation:

@@ -133,6 +133,13 @@ def data_parts(data: str) -> list[str]:
     return [data] if data.startswith("file:") else data.split("+")
 
 
+def called(data: str) -> str:
+    """Return how a choice of data is called in a sentence: a file by its name, an upload as what it is."""
+    if data.startswith("file:"):
+        return data.rpartition("/")[2][:60]
+    return "your file" if data.startswith("upload:") else data[:60]
+
+
 def is_own(data: str) -> bool:
     """Tell whether rows are the person's own choice and no catalogue entry: then a part is held out by itself."""
     return any(part.startswith(OWN_PREFIXES) for part in data_parts(data))
@@ -149,7 +156,9 @@ def hub_name(data: str) -> HubName:
         return HubName(*spec.hub, None)
     match = HUB_NAME.fullmatch(data)
     if match is None:
-        raise ConfigError("data", f"'{data[:60]}' is no data set of the Hub; write hub:owner/name, hub:owner/name:configuration@revision.")
+        raise ConfigError(
+            "data", f"'{data[:60]}' is no data set of the Hub; write hub:owner/name, hub:owner/name:configuration@revision."
+        )
     return HubName(match["id"], match["configuration"], match["revision"])
 
 

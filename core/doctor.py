@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Patient:
-    """Rows as the doctor sees them: `keys` numbers every text so that equal ones are equal, `outside` are the evaluation's keys."""
+    """Rows as the doctor sees them: `keys` numbers texts so that equal ones are equal, `outside` are the evaluation's keys."""
 
     frame: pd.DataFrame
     kind: str
@@ -81,7 +81,8 @@ def _as_words(patient: Patient, column: str, value: Any) -> str:
 def one_word(patient: Patient) -> np.ndarray:
     """Mark rows with a text of a single word, (rows,) bool."""
     lone = [~patient.frame[column].str.contains(r"\s", regex=True).to_numpy(dtype=bool) for column in patient.texts]
-    return np.logical_or.reduce(lone)
+    marked: np.ndarray = np.logical_or.reduce(lone)
+    return marked
 
 
 def duplicates(patient: Patient) -> np.ndarray:
@@ -97,8 +98,9 @@ def _again(patient: Patient, keys: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def near_duplicates(patient: Patient) -> np.ndarray:
-    """Mark rows that nearly say again what an earlier one said: text by text in one group of near duplicates, and no exact repeat."""
-    return _again(patient, _near_keys(patient)[0]) & ~duplicates(patient)
+    """Mark rows that nearly say again what an earlier one said: text by text in one group of near duplicates, no exact repeat."""
+    near: np.ndarray = _again(patient, _near_keys(patient)[0]) & ~duplicates(patient)
+    return near
 
 
 def _near_keys(patient: Patient) -> tuple[dict[str, np.ndarray], list[list[str]], int]:
@@ -133,7 +135,8 @@ def contradicting(patient: Patient) -> np.ndarray:
 
 def overlap(patient: Patient) -> np.ndarray:
     """Mark rows that share a text with the evaluation set."""
-    return np.logical_or.reduce([np.isin(keys, patient.outside) for keys in patient.keys.values()])
+    shared: np.ndarray = np.logical_or.reduce([np.isin(keys, patient.outside) for keys in patient.keys.values()])
+    return shared
 
 
 SIGNS: Mapping[str, Callable[[Patient], np.ndarray]] = MappingProxyType(
@@ -198,5 +201,8 @@ def _examine_classes(patient: Patient) -> list[Finding]:
     if len(counts) < 2 or counts.max() < SKEWED_FROM * counts.min():
         return []
     names = [_as_words(patient, "label", label) for label in (counts.index[0], counts.index[-1])]
-    text = f"rows are of class {names[0]}, the largest, and {counts.min():,} of {names[1]}, the smallest: it will learn the large one best"
+    text = (
+        f"rows are of class {names[0]}, the largest, and {counts.min():,} of {names[1]}, the smallest: "
+        "it will learn the large one best"
+    )
     return [Finding("skew", text, int(counts.max()), len(patient.frame))]

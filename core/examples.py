@@ -203,7 +203,7 @@ def delete_words(text: str, rng: np.random.Generator) -> str:
 def to_unlabelled_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
     """Recombine the first and second texts of gold pairs, ten new pairs for each row at most, none of them a gold pair.
 
-    The chapter's Augmented SBERT: a cross-encoder then gives them silver labels (Thakur et al. 2021, arXiv:2010.08240, section 3).
+    The chapter's Augmented SBERT: a cross-encoder then gives them silver labels (Thakur et al. 2021, arXiv:2010.08240, sec. 3).
     """
     first, second = (column for column in rows.columns[:2])
     left, right = pd.factorize(rows[first]), pd.factorize(rows[second])

@@ -10,7 +10,7 @@ from core.examples import text_keys
 
 
 def false_negative_conflicts(pairs: pd.DataFrame) -> dict[int, int]:
-    """Count, for each pair, the other pairs whose positive is a positive of its anchor too; return {conflicts: pairs with so many}.
+    """Count, for each pair, the others whose positive is a positive of its anchor too; return {conflicts: pairs with so many}.
 
     In a batch with such a pair, a loss with in-batch negatives pushes a right answer away.
     """

@@ -22,7 +22,7 @@ class HeldOut:
 
 
 def connected_groups(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Return each row's group, (rows,) numbered from 0: rows that share a key in any column are in one, and so on along the chain.
+    """Return each row's group, (rows,) numbered from 0: rows that share a key in any column are in one, and so on in a chain.
 
     Args:
         columns: one array of keys, (rows,), for each text column.
@@ -32,7 +32,8 @@ def connected_groups(columns: Sequence[np.ndarray]) -> np.ndarray:
     edges = (np.tile(np.arange(rows), len(columns)), rows + keys)
     size = rows + (int(keys.max()) + 1 if len(keys) else 0)
     graph = coo_matrix((np.ones(len(keys), dtype=np.int8), edges), shape=(size, size))
-    return connected_components(graph, directed=False)[1][:rows]
+    groups: np.ndarray = connected_components(graph, directed=False)[1]
+    return groups[:rows]
 
 
 def hold_out(frame: pd.DataFrame, text_columns: Sequence[str], share: float, seed: int) -> HeldOut:

@@ -34,7 +34,7 @@ def check_reachable() -> None:
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE_SECONDS):  # noqa: S310
+            with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE_SECONDS):
                 answered.set()
         except urllib.error.HTTPError:
             answered.set()
@@ -47,7 +47,8 @@ def check_reachable() -> None:
     thread.join(PATIENCE_SECONDS)
     if not answered.is_set():
         raise DataError(
-            f"The Hub ({address[:60]}) does not answer; check the network, or put the files into your data folder. Nothing was lost."
+            f"The Hub ({address[:60]}) does not answer; check the network, or put the files into your data folder. "
+            "Nothing was lost."
         )
 
 
@@ -87,7 +88,7 @@ def open_cached(data: str, split: str) -> HubTable | None:
         # This process could ask the Hub, and nobody asked it to.
         return None
     name = hub_name(data)
-    if not _may_be_cached(name.id):
+    if not may_be_cached(name.id):
         return None
     import datasets  # noqa: PLC0415  the web process reads rows too, and must not load it
     from datasets.exceptions import DatasetNotFoundError  # noqa: PLC0415
@@ -99,7 +100,7 @@ def open_cached(data: str, split: str) -> HubTable | None:
     return HubTable(table, f"{data}/{split} from the Hub's cache")
 
 
-def _may_be_cached(dataset_id: str) -> bool:
+def may_be_cached(dataset_id: str) -> bool:
     """Look for a folder of that name first: importing `datasets` only to hear no takes seconds."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     prepared = Path(os.environ.get("HF_DATASETS_CACHE", home / "datasets")) / dataset_id.replace("/", "___")
@@ -131,7 +132,8 @@ def fetch(data: str, split: str, max_rows: int | None, folder: Path, progress: P
         return _write(HubTable(dataset, where), folder / f"{split}.parquet", max_rows or len(dataset), progress)
     except DatasetNotFoundError:
         raise DataError(
-            f"{where}: the Hub shows no such data set; check the id, or accept its terms on the Hub and sign in with hf auth login."
+            f"{where}: the Hub shows no such data set; check the id, "
+            "or accept its terms on the Hub and sign in with hf auth login."
         ) from None
     except (ValueError, FileNotFoundError) as error:
         # Its own words name what there is: "Unknown split ... should be one of [...]".

@@ -34,7 +34,11 @@ def job_folder(config: RunConfig, places: Places) -> Path:
         said = f"{prepared_folder(config, places).name} {config.base_model} {config.mining.model_dump_json()}"
         return places.runs_dir / MINED_FOLDER / hashlib.sha256(said.encode()).hexdigest()[:32]
     name = fetched_folder(places.runs_dir, config.data).name
-    return places.runs_dir / FETCHING / (name if config.data in DATA_SETS else f"{name}-{hashlib.sha256(config.split.encode()).hexdigest()[:8]}")
+    return (
+        places.runs_dir
+        / FETCHING
+        / (name if config.data in DATA_SETS else f"{name}-{hashlib.sha256(config.split.encode()).hexdigest()[:8]}")
+    )
 
 
 def is_answered(run: RunFolder) -> bool:
@@ -61,7 +65,15 @@ def ask(config: RunConfig, places: Places) -> RunFolder:
         # What is asked may differ where it decides nothing: the number of rows to fetch.
         write_json(run.path / "config.json", config.model_dump(mode="json"))
         fresh = dataclasses.replace(
-            status, state="queued", rank=time.time_ns(), detail="", error={}, started=None, finished=None, pid=None, pid_started=None
+            status,
+            state="queued",
+            rank=time.time_ns(),
+            detail="",
+            error={},
+            started=None,
+            finished=None,
+            pid=None,
+            pid_started=None,
         )
         write_json(run.path / "status.json", dataclasses.asdict(fresh))
     return run

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sentence_transformers import CrossEncoder, SentenceTransformer
 
+from core.data_catalogue import called
 from core.errors import ConfigError, DataError, ModelError
 from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLETS, convert
 from core.files import write_json
@@ -55,7 +56,8 @@ def load_judge(folder: str, device: str) -> CrossEncoder:
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
-            f"mining.judge: '{folder[:60]}' is no cross-encoder's folder with safetensors ({type(error).__name__}); choose another."
+            f"mining.judge: '{folder[:60]}' is no cross-encoder's folder with safetensors ({type(error).__name__}); "
+            "choose another."
         ) from error
 
 
@@ -70,7 +72,7 @@ def mine(log: "RunLog") -> None:
     rows = load_rows(Asked(config.data, config.split, config.columns, config.max_rows or MOST_ROWS), places)
     pairs = convert(rows.frame, rows.kind, POSITIVE_PAIRS, choices_of(config)).drop_duplicates()
     if len(pairs) < 2:
-        raise DataError(f"{config.data[:80]} gives {len(pairs)} positive pairs; negatives need 2 or more to be drawn from.")
+        raise DataError(f"{called(config.data)} gives {len(pairs)} positive pairs; negatives need 2 or more to be drawn from.")
     pairs = pairs.sample(min(len(pairs), MOST_PAIRS), random_state=config.seed).sort_index().reset_index(drop=True)
     model, judge = load_miner(config, places, "hard" if config.mining.judge else "semi-hard")
     log.enter("loading", "Looking for negatives")
@@ -109,7 +111,9 @@ def side_by_side(pairs: pd.DataFrame, found: dict[str, pd.DataFrame], model: Sen
     shown = []
     for row in table.to_dict("records"):
         columns = [column for column in ("positive", *found) if isinstance(row[column], str)]
-        vectors = model.encode([row["anchor"], *(row[column] for column in columns)], normalize_embeddings=True, show_progress_bar=False)
+        vectors = model.encode(
+            [row["anchor"], *(row[column] for column in columns)], normalize_embeddings=True, show_progress_bar=False
+        )
         cosines = (vectors[1:] @ vectors[0]).round(3).tolist()
         texts = {column: {"text": row[column], "cosine": cosine} for column, cosine in zip(columns, cosines, strict=True)}
         shown.append({"anchor": row["anchor"], "texts": texts})
@@ -117,10 +121,14 @@ def side_by_side(pairs: pd.DataFrame, found: dict[str, pd.DataFrame], model: Sen
 
 
 def likely_false_negatives(pairs: pd.DataFrame, model: SentenceTransformer, told: Any) -> dict[str, dict[str, int]]:
-    """Count, for each threshold of cosine, how many other pairs' positives lie that near an anchor: {threshold: {others: anchors}}."""
+    """Count, for each threshold of cosine, how many other pairs' positives lie that near an anchor.
+
+    Returns {threshold: {others: anchors}}.
+    """
     with telling(model, told, 2 * len(pairs)):
         anchors, positives = (
-            model.encode(pairs[column].tolist(), normalize_embeddings=True, show_progress_bar=False) for column in ("anchor", "positive")
+            model.encode(pairs[column].tolist(), normalize_embeddings=True, show_progress_bar=False)
+            for column in ("anchor", "positive")
         )
     cosines = anchors @ positives.T
     np.fill_diagonal(cosines, -2.0)

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 LEAST_JACCARD = 0.8
 GRAM_WORDS = 3
 # 12 bands of 4: a pair at Jaccard 0.8 is found with probability 1 - (1 - 0.8^4)^12 = 0.998.
 BANDS, BAND_ROWS = 12, 4
-# A bucket of thousands is boilerplate: neighbours in it are compared, not all pairs.
-MOST_IN_A_BUCKET = 50
+# A bucket of thousands is boilerplate: the nearest neighbours in it are compared, not all pairs.
+MOST_IN_A_BUCKET, NEIGHBOURS = 50, 10
+PAIRS_AT_ONCE = 200_000
 WORD = re.compile(r"\w+")
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -33,7 +34,8 @@ def near_duplicate_groups(texts: Sequence[str], seed: int = 42) -> np.ndarray:
     pairs = _candidates(_signatures(grams, starts, seed))
     pairs = pairs[_jaccard(grams, starts, pairs) >= LEAST_JACCARD]
     graph = coo_matrix((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(texts), len(texts)))
-    return connected_components(graph, directed=False)[1]
+    groups: np.ndarray = connected_components(graph, directed=False)[1]
+    return groups
 
 
 def _grams(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +45,8 @@ def _grams(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     for number, text in enumerate(texts):
         words = WORD.findall(text.lower())
         grams = zip(*(words[place:] for place in range(GRAM_WORDS)), strict=False)
-        found += {" ".join(gram) for gram in grams} or {" ".join(words)}
+        # A text of signs alone has no words; it is like no other one but itself.
+        found += {" ".join(gram) for gram in grams} or {" ".join(words) or text}
         starts[number + 1] = len(found)
     # Not Python's own hash: it differs from process to process.
     return pd.util.hash_array(np.array(found, dtype=object), categorize=False), starts
@@ -64,23 +67,29 @@ def _signatures(grams: np.ndarray, starts: np.ndarray, seed: int) -> np.ndarray:
 
 def _candidates(bands: np.ndarray) -> np.ndarray:
     """Return the pairs that agree in a band, (pairs, 2), each once."""
-    found = [np.empty((0, 2), dtype=np.int64)]
+    found = [np.empty(0, dtype=np.int64)]
     for column in bands.T:
         order = np.argsort(column, kind="stable")
         sorted_keys = column[order]
+        _, bucket, sizes = np.unique(sorted_keys, return_inverse=True, return_counts=True)
+        reach = np.where(sizes <= MOST_IN_A_BUCKET, MOST_IN_A_BUCKET, NEIGHBOURS)[bucket]
         for distance in range(1, MOST_IN_A_BUCKET):
-            equal = np.flatnonzero(sorted_keys[distance:] == sorted_keys[:-distance])
+            equal = np.flatnonzero((sorted_keys[distance:] == sorted_keys[:-distance]) & (reach[distance:] >= distance))
             if not len(equal):
                 break
-            found.append(np.sort(np.stack([order[equal], order[equal + distance]], axis=1), axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+            # The sort is stable, so the earlier text is the first of the two.
+            found.append(order[equal] * len(bands) + order[equal + distance])
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), len(bands)), axis=1)
 
 
 def _jaccard(grams: np.ndarray, starts: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Return the exact Jaccard index of each pair's gram sets, (pairs,)."""
-    sets = [grams[starts[text] : starts[text + 1]] for text in range(len(starts) - 1)] if len(pairs) else []
+    numbers = np.unique(grams, return_inverse=True)[1].astype(np.int64)
+    holds = csr_matrix((np.ones(len(grams), dtype=np.int64), numbers, starts))
+    sizes = np.diff(starts)
     result = np.empty(len(pairs))
-    for number, (first, second) in enumerate(pairs):
-        shared = len(np.intersect1d(sets[first], sets[second], assume_unique=True))
-        result[number] = shared / (len(sets[first]) + len(sets[second]) - shared)
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
+        first, second = pairs[start : start + PAIRS_AT_ONCE].T
+        shared = np.asarray(holds[first].multiply(holds[second]).sum(axis=1)).ravel()
+        result[start : start + PAIRS_AT_ONCE] = shared / (sizes[first] + sizes[second] - shared)
     return result

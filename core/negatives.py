@@ -23,7 +23,7 @@ Told = Callable[[int, int], None]
 
 
 def add_random_negatives(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Give each pair another pair's positive as its negative: never the anchor itself, never a text that is a positive of that anchor.
+    """Give each pair another pair's positive as its negative: never the anchor itself, nor a text that is its positive elsewhere.
 
     The chapter's MNR data. A pair for which fifty draws find none (its anchor's positives are nearly all there are) is left out.
     """
@@ -51,22 +51,24 @@ def telling(model: "SentenceTransformer", told: Told, total: int) -> Iterator[No
     """Make a model encode in chunks and say after each how many of `total` texts are done."""
     plain, done = model.encode, 0
 
-    def encode(texts: Any, *arguments: Any, **options: Any) -> Any:
+    def encode(*arguments: Any, **options: Any) -> Any:
         nonlocal done
+        named = next((name for name in ("inputs", "sentences") if name in options), None)
+        texts, *others = [options.pop(named)] if named else arguments
         if isinstance(texts, str):
-            return plain(texts, *arguments, **options)
+            return plain(texts, *others, **options)
         parts = []
         for start in range(0, len(texts), CHUNK_TEXTS):
-            parts.append(plain(list(texts[start : start + CHUNK_TEXTS]), *arguments, **options))
+            parts.append(plain(list(texts[start : start + CHUNK_TEXTS]), *others, **options))
             done += len(parts[-1])
             told(done, max(total, done))
         return _joined(parts)
 
-    model.encode = encode  # type: ignore[method-assign]
+    model.encode = encode
     try:
         yield
     finally:
-        del model.encode  # type: ignore[method-assign]
+        del model.encode
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -111,10 +113,13 @@ def mine_negatives(
             verbose=False,
         ).to_pandas()
     known = set(zip(pairs["anchor"], pairs["positive"], strict=True))
-    right = [a != n and (a, n) not in known for a, n in zip(mined["anchor"], mined["negative"], strict=True)] if len(mined) else []
+    right = (
+        [a != n and (a, n) not in known for a, n in zip(mined["anchor"], mined["negative"], strict=True)] if len(mined) else []
+    )
     if not any(right):
         raise DataError(
             "Mining found no negative for any pair: the limits are too strict for this data. "
             "Lower mining.rank_from or mining.margin, or raise mining.ceiling."
         )
-    return mined[right][["anchor", "positive", "negative"]].reset_index(drop=True).astype("str")
+    kept: pd.DataFrame = mined[right][["anchor", "positive", "negative"]].reset_index(drop=True).astype("str")
+    return kept

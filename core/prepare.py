@@ -8,6 +8,7 @@ from typing import Protocol
 import pandas as pd
 
 from core.config import RunConfig
+from core.data_catalogue import called
 from core.doctor import admit, examine, mend
 from core.errors import ConfigError, DataError, StudioError
 from core.examples import CLASS_PAIRS, LABELLED_TEXTS, NLI_ROWS, POSITIVE_PAIRS, SCORED_PAIRS, TRIPLETS, convert, shapes_from
@@ -16,7 +17,7 @@ from core.groups import hold_out
 from core.locks import lock
 from core.negatives import add_random_negatives, mine_negatives
 from core.places import Places
-from core.prepared import MINED, PreparedExamples, find_prepared, prepared_folder
+from core.prepared import PreparedExamples, find_prepared, prepared_folder
 from core.processes import start_time
 from core.report import class_names, count_rows, measure_examples, write_preview
 from core.run_log import RunLog, Stopped
@@ -27,6 +28,8 @@ from core.sources import Asked, Watcher, load_rows, yardstick_rows
 FEWEST_EXAMPLES = 2
 LOOK_SECONDS = 0.1
 HEAD_ROWS = 2000
+
+
 class Work(Protocol):
     """Who is told how far the work is, and may ask for its end; a `RunLog` is one."""
 
@@ -48,7 +51,7 @@ class Unwatched:
 
 
 def preview_shape(config: RunConfig, kind: str) -> str:
-    """Return the shape for the loss, or by nature where the loss takes none of these rows' shapes: they can be looked at all the same."""
+    """Return the shape for the loss, or by nature where it takes none of these rows': they can be looked at all the same."""
     try:
         return shape_for(config, kind)
     except ConfigError:
@@ -143,9 +146,11 @@ def _first_examples(config: RunConfig, head: pd.DataFrame, kind: str, shape: str
 
 def _check_use(config: RunConfig, kind: str, shape: str, examples: pd.DataFrame) -> None:
     """Refuse what nothing can be learned from."""
-    where = f"{config.data[:80]} gives"
+    where = f"{called(config.data)} gives"
     if len(examples) < FEWEST_EXAMPLES:
-        raise DataError(f"{where} {len(examples)} {shape}; training needs {FEWEST_EXAMPLES} or more: choose other data or another shape.")
+        raise DataError(
+            f"{where} {len(examples)} {shape}; training needs {FEWEST_EXAMPLES} or more: choose other data or another shape."
+        )
     value = {CLASS_PAIRS: "label", LABELLED_TEXTS: "label", SCORED_PAIRS: "score"}.get(shape)
     if value and examples[value].nunique() < 2:
         raise DataError(

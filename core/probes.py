@@ -8,8 +8,8 @@ from sentence_transformers import SentenceTransformer
 
 from core.examples import CONTRADICTION, ENTAILMENT, NEUTRAL
 from core.files import write_json
-from core.projection import project_before_after
 from core.places import Places
+from core.projection import project_before_after
 from core.sources import Asked, load_rows
 
 PARTS = {ENTAILMENT: "follows from it", NEUTRAL: "may or may not", CONTRADICTION: "contradicts it"}

@@ -9,11 +9,25 @@ import pandas as pd
 
 from core.base_models import tokenizer_file
 from core.config import RunConfig
-from core.false_negatives import false_negative_conflicts
 from core.examples import (
-    CONVERSIONS, DAMAGED_PAIRS, EXAMPLE_COLUMNS, LABELLED_ROWS, NLI_LABELS, NLI_ROWS, PLAIN_TEXTS, POSITIVE_PAIRS, RECOMBINED_FOR_EACH,
-    SCORED_ROWS, TRIPLETS, UNLABELLED_PAIRS, VALUE_ROLES, convert, shapes_from, text_roles,
+    CONVERSIONS,
+    DAMAGED_PAIRS,
+    EXAMPLE_COLUMNS,
+    LABELLED_ROWS,
+    NLI_LABELS,
+    NLI_ROWS,
+    PLAIN_TEXTS,
+    POSITIVE_PAIRS,
+    RECOMBINED_FOR_EACH,
+    SCORED_ROWS,
+    TRIPLETS,
+    UNLABELLED_PAIRS,
+    VALUE_ROLES,
+    convert,
+    shapes_from,
+    text_roles,
 )  # fmt: skip
+from core.false_negatives import false_negative_conflicts
 from core.files import write_json
 from core.places import Places
 from core.settings import choices_of, negatives_of

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from core.base_models import SENTENCE, STATIC, kind_of
 from core.columns import kind_of_columns
 from core.config import HOLDOUT_SHARE, RunConfig, build_config
-from core.data_catalogue import data_parts, is_own, row_kind_of
+from core.data_catalogue import called, data_parts, is_own, row_kind_of
 from core.errors import ConfigError, DataError
 from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLET_ROWS, TRIPLETS, Choices, shapes_from
 from core.losses import loss_spec
@@ -73,13 +72,13 @@ def override(config: RunConfig, yours: Mapping[str, Any], places: Places | None 
         # A recipe's negatives are of its own kind of rows.
         built = build_config(built.model_dump() | {"negatives": None, "examples": None})
     kind = row_kind(built, places)
-    if kind is not None:
+    if kind is not None and built.kind == "train":
         shape_for(built, kind)
     return built
 
 
 def row_kind(config: RunConfig, places: Places) -> str | None:
-    """Return the kind of a configuration's rows: as chosen, as the catalogue says, or as the file's head shows; None if unknown."""
+    """Return the kind of a configuration's rows: as chosen, as the catalogue says or as the file's head shows; or None."""
     if config.columns:
         return kind_of_columns(config.columns)
     known = row_kind_of(config.data, config.split)
@@ -100,7 +99,7 @@ def negatives_of(config: RunConfig, kind: str) -> str:
 
 
 def holdout_share(config: RunConfig) -> float:
-    """Return the share of rows that is held out: as asked, else a tenth of the person's own data and nothing of the catalogue's."""
+    """Return the share of rows that is held out: as asked, else a tenth of a person's own data, nothing of the catalogue's."""
     if config.holdout is not None:
         return config.holdout
     return HOLDOUT_SHARE if is_own(config.data) else 0.0
@@ -129,7 +128,9 @@ def shape_for(config: RunConfig, kind: str) -> str:
     if shape is None:
         needed = " or ".join(wanted) or POSITIVE_PAIRS
         gives = ", ".join(possible)
-        raise ConfigError("data", f"{config.loss} needs {needed}, and {config.data[:60]} gives {gives}; change one of the two.")
+        raise ConfigError(
+            "data", f"{config.loss} needs {needed}, and {called(config.data)} gives {gives}; change one of the two."
+        )
     if shape == TRIPLETS:
         _check_negatives_fit(config, kind)
     return shape
@@ -146,12 +147,12 @@ def wanted_shapes(config: RunConfig) -> tuple[str, ...]:
 def _check_negatives_fit(config: RunConfig, kind: str) -> None:
     negatives = negatives_of(config, kind)
     if negatives == "given" and kind != TRIPLET_ROWS:
-        raise ConfigError("negatives", f"{config.data[:60]} has no column of negatives; choose random or semi-hard.")
+        raise ConfigError("negatives", f"{called(config.data)} has no column of negatives; choose random or semi-hard.")
     if negatives == "hard" and kind != NLI_ROWS and not config.mining.judge:
         raise ConfigError(
             "negatives",
-            "hard negatives are contradictions of NLI rows, or mined and judged by a cross-encoder: set mining.judge to its folder, "
-            "or choose semi-hard.",
+            "hard negatives are contradictions of NLI rows, or mined and judged by a cross-encoder: "
+            "set mining.judge to its folder, or choose semi-hard.",
         )
 
 

@@ -91,7 +91,7 @@ def locate(data: str, split: str, places: Places) -> Path | None:
         return _in_folder(runs_dir / UPLOADS, data.removeprefix("upload:")) if runs_dir else None
     folders = [places.data_dir / data] if places.data_dir and not data.startswith("hub:") else []
     folders += [fetched_folder(runs_dir, data)] if runs_dir else []
-    return next((path for folder in folders if (path := _in_folder(folder, split))), None)
+    return next((found for folder in folders if (found := _in_folder(folder, split))), None)
 
 
 def fetched_folder(runs_dir: Path, data: str) -> Path:
@@ -154,7 +154,10 @@ def _not_found(name: str, split: str, data_dir: Path | None) -> str:
     if name.startswith("upload:"):
         return "The uploaded file is not here any more; upload it again."
     if name.startswith("hub:"):
-        return f"{name[:80]}/{split[:40]} has not been fetched from the Hub; press Get on the Data tab, or run core fetch {name[:80]}."
+        return (
+            f"{name[:80]}/{split[:40]} has not been fetched from the Hub; press Get on the Data tab, "
+            f"or run core fetch {name[:80]}."
+        )
     get = f"get it on the Data tab (core fetch {name})" if DATA_SETS[name].hub else "start with --data-dir"
     if data_dir is None:
         return (
@@ -171,7 +174,9 @@ def _not_found(name: str, split: str, data_dir: Path | None) -> str:
 def fingerprint(data: str, split: str, places: Places) -> str:
     """Return a text that changes when the rows of a choice do, without reading what is not in a file."""
     paths = [(name, locate(name, split, places)) for name in data_parts(data)]
-    return "+".join(_file_hash(path, path.stat().st_size, path.stat().st_mtime_ns) if path else f"cache:{name}" for name, path in paths)
+    return "+".join(
+        _file_hash(path, path.stat().st_size, path.stat().st_mtime_ns) if path else f"cache:{name}" for name, path in paths
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -295,7 +300,8 @@ def _content_hash(table: pa.Table) -> str:
 def _expected_rows(table: Table, chunk: pa.Table, done: int) -> int:
     """Guess from the file's size how many rows there will be."""
     if isinstance(table, TableFile) and table.form == "csv" and len(chunk):
-        return max(done, round(table.path.stat().st_size / max(1.0, chunk.nbytes / len(chunk))))
+        row_bytes: float = chunk.nbytes / len(chunk)
+        return max(done, round(table.path.stat().st_size / max(1.0, row_bytes)))
     return done
 
 
@@ -308,7 +314,8 @@ def _ragged_note(table: Table) -> tuple[str, ...]:
     if not table.skipped:
         return ()
     rows, first = len(table.skipped), table.skipped[0]
-    return (f"{rows:,} {'row has' if rows == 1 else 'rows have'} more or fewer cells than the header and {'is' if rows == 1 else 'are'} left out (the first: row {first})",)
+    have, are = ("row has", "is") if rows == 1 else ("rows have", "are")
+    return (f"{rows:,} {have} more or fewer cells than the header and {are} left out (the first: row {first})",)
 
 
 def yardstick_rows(places: Places) -> tuple[str, Rows]:

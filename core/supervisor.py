@@ -15,8 +15,8 @@ from core.errors import RunError
 from core.files import read_json, write_json
 from core.jobs import FETCHING, JOB_FOLDERS
 from core.locks import lock
-from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.prepared import MINED, PREPARED
+from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.runs import RunFolder, Status, iter_runs
 
 TICK_SECONDS = 0.1

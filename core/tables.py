@@ -67,15 +67,6 @@ class TableFile:
                     raise self._ragged()
         except DataError:
             raise
-        except UnicodeDecodeError:
-            raise DataError(f"{self.where} changes its encoding in the middle; save it again as UTF-8.") from None
-        except pa.ArrowInvalid as error:
-            if "straddling" in str(error):
-                raise DataError(
-                    f"{self.where}, after row {self.rows_read}: a quote is opened and never closed, or a cell is larger than "
-                    f"{BLOCK_BYTES >> 20} MB; close the quote or shorten the cell."
-                ) from None
-            raise self._broken(error) from None
         except (ValueError, OSError, TypeError, pa.ArrowException, RecursionError) as error:
             raise self._broken(error) from None
         if self.skipped and len(self.skipped) > self.rows_read:
@@ -99,10 +90,18 @@ class TableFile:
                     "look for a quote that is never closed, or split the text."
                 )
 
-    def _broken(self, error: BaseException) -> DataError:
+    def _broken(self, error: Exception) -> DataError:
+        if isinstance(error, UnicodeDecodeError):
+            return DataError(f"{self.where} changes its encoding in the middle; save it again as UTF-8.")
+        if isinstance(error, pa.ArrowInvalid) and "straddling" in str(error):
+            return DataError(
+                f"{self.where}, after row {self.rows_read}: a quote is opened and never closed, or a cell is larger than "
+                f"{BLOCK_BYTES >> 20} MB; close the quote or shorten the cell."
+            )
         # The parser's own words could hold a user's text: name the kind of fault only.
         return DataError(
-            f"{self.where} cannot be read after row {self.rows_read} ({type(error).__name__}); save it again as CSV with a header."
+            f"{self.where} cannot be read after row {self.rows_read} ({type(error).__name__}); "
+            "save it again as CSV with a header."
         )
 
     def _ragged(self) -> DataError:
@@ -174,7 +173,9 @@ def _delimiter_of(lines: list[str], ending: str) -> str:
 
 def _is_name(cell: str) -> bool:
     """Tell whether a first line's cell reads like a column's name: short, no number, no sentence."""
-    return len(cell) <= 40 and len(cell.split()) <= 3 and not NUMBER.fullmatch(cell) and not cell.strip().endswith((".", "!", "?"))
+    return (
+        len(cell) <= 40 and len(cell.split()) <= 3 and not NUMBER.fullmatch(cell) and not cell.strip().endswith((".", "!", "?"))
+    )
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -232,7 +233,9 @@ def _look_into_json(table: TableFile) -> TableFile:
 
 def _without_nested(table: TableFile, nested: list[str]) -> TableFile:
     if nested and not table.columns:
-        raise DataError(f"{table.where}: column {nested[0][:40]} is nested (lists or records); flatten it into plain columns of text.")
+        raise DataError(
+            f"{table.where}: column {nested[0][:40]} is nested (lists or records); flatten it into plain columns of text."
+        )
     if not table.columns:
         raise DataError(f"{table.where} has no columns; it needs texts by name, such as anchor and positive.")
     if nested:
@@ -276,7 +279,7 @@ def _as_record(table: TableFile, text: str, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
-        raise DataError(f"{table.where}, row {number} is no JSON object; write one object such as {{\"text\": \"...\"}} a line.")
+        raise DataError(f'{table.where}, row {number} is no JSON object; write one object such as {{"text": "..."}} a line.')
     return record
 
 
@@ -285,7 +288,7 @@ def _json_array(table: TableFile) -> Iterator[dict[str, Any]]:
     text = table.path.read_text(encoding=table.encoding)
     decoder, place, number = json.JSONDecoder(), text.find("["), 0
     if place < 0:
-        raise DataError(f"{table.where} holds no list of records; write [{{\"text\": \"...\"}}, ...] or one object a line.")
+        raise DataError(f'{table.where} holds no list of records; write [{{"text": "..."}}, ...] or one object a line.')
     gap = re.compile(r"[\s,]*")
     while True:
         place = gap.match(text, place + (number == 0)).end()  # type: ignore[union-attr]  # the pattern fits everywhere

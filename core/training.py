@@ -27,10 +27,10 @@ from core.run_log import RunLog, Stopped
 from core.settings import Setting, settle, settled_as_json, settled_values, shape_for
 from core.training_watch import TrainingWatch
 
-
 # Of the prepared file's report: what the numbers depend on, and no example of a text.
 DESCRIBED = (
-    "data", "split", "found", "rows", "dropped", "notes", "kind", "shape", "negatives", "examples", "held_out", "fixes", "rows_sha256",
+    "data", "split", "found", "rows", "dropped", "notes", "kind", "shape", "negatives", "examples", "held_out", "fixes",
+    "rows_sha256",
 )  # fmt: skip
 
 

@@ -28,7 +28,9 @@ def take_in(path: Path, name: str, runs_dir: Path) -> Upload:
     """
     name = Path(name).name[:120]
     if path.stat().st_size > MOST_BYTES:
-        raise DataError(f"{name[:80]} has {path.stat().st_size / 2**20:,.0f} MB and 200 are the most; cut it, or put it into the data folder.")
+        raise DataError(
+            f"{name[:80]} has {path.stat().st_size / 2**20:,.0f} MB and 200 are the most; cut it, or put it into the data folder."
+        )
     ending = Path(name).suffix.lower()
     kept = path.with_suffix(ending) if ending in FILE_ENDINGS else path.with_suffix(".csv")
     path.rename(kept)

@@ -1,5 +1,6 @@
 """The catalogues: ids that name their entries, recipes that build, and the sample that ships with the studio."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,23 +11,24 @@ from core.base_models import BASE_MODELS, BUNDLED_SHA256, bundled_folder, kind_o
 from core.config import CHOICES, RunConfig, build_config
 from core.data_catalogue import DATA_SETS, row_kind_of
 from core.errors import ConfigError
-from core.examples import CONVERSIONS, NLI_ROWS, SCORED_ROWS
+from core.examples import CONVERSIONS, ROLES
 from core.losses import LOSSES
 from core.recipes import RECIPES, recipe_config
 from core.settings import shape_for
-from core.sources import SAMPLE_FOLDER, load_rows
+from core.places import Places
+from core.sources import SAMPLE_FOLDER, Asked, load_rows
 
 SIZES = [(recipe, size) for recipe, spec in RECIPES.items() for size in spec.sizes]
 
 
 @pytest.fixture(scope="module")
 def sample() -> pd.DataFrame:
-    return load_rows("sample", "train", None).frame
+    return load_rows(Asked("sample"), Places()).frame
 
 
 @pytest.fixture(scope="module")
 def judged() -> pd.DataFrame:
-    return load_rows("sample", "validation", None).frame
+    return load_rows(Asked("sample", "validation"), Places()).frame
 
 
 @pytest.mark.parametrize("catalogue", [BASE_MODELS, DATA_SETS, LOSSES, RECIPES], ids=["models", "data", "losses", "recipes"])
@@ -80,7 +82,8 @@ def test_defaults_of_a_loss_lie_in_their_ranges(loss: str) -> None:
 
 @pytest.mark.parametrize("name", DATA_SETS)
 def test_splits_hold_rows_of_a_known_kind(name: str) -> None:
-    assert set(DATA_SETS[name].splits.values()) <= {NLI_ROWS, SCORED_ROWS}
+    assert set(DATA_SETS[name].splits.values()) <= set(ROLES)
+    assert len(DATA_SETS[name].columns) == len(ROLES[next(iter(DATA_SETS[name].splits.values()))])
 
 
 def test_choices_belong_to_settings() -> None:
@@ -92,9 +95,9 @@ def test_bundled_model_holds_the_official_files() -> None:
     assert {path.name for path in folder.iterdir()} >= set(BUNDLED_SHA256)
 
 
-def test_sample_has_48_groups_of_four_rows_in_8_topics(sample: pd.DataFrame) -> None:
-    assert (len(sample), sample["premise"].nunique(), sample["topic"].nunique()) == (192, 48, 8)
-    assert set(sample.groupby("topic")["premise"].nunique()) == {6}
+def test_sample_has_480_groups_of_four_rows_in_24_topics(sample: pd.DataFrame) -> None:
+    assert (len(sample), sample["premise"].nunique(), sample["topic"].nunique()) == (1920, 480, 24)
+    assert set(sample.groupby("topic")["premise"].nunique()) == {20}
     labels = sample.groupby("premise", sort=False)["label"].agg(list)
     assert all(group == [0, 0, 1, 2] for group in labels)
 
@@ -104,19 +107,51 @@ def test_sample_premise_belongs_to_one_topic(sample: pd.DataFrame) -> None:
 
 
 def test_sample_loses_no_row_when_it_is_read() -> None:
-    for split in ("train", "validation"):
-        rows = load_rows("sample", split, None)
+    for split in DATA_SETS["sample"].splits:
+        rows = load_rows(Asked("sample", split), Places())
         assert rows.dropped == {}
         assert len(rows.frame) == len(pd.read_csv(SAMPLE_FOLDER / f"{split}.csv"))
 
 
-def test_sample_has_60_judged_pairs_over_the_whole_range(judged: pd.DataFrame) -> None:
-    assert len(judged) == 60
+def test_sample_has_400_judged_pairs_over_the_whole_range(judged: pd.DataFrame) -> None:
+    assert len(judged) == 400
+    assert all(60 <= count <= 100 for count in pd.cut(judged["score"], [-0.01, 0.19, 0.39, 0.59, 0.79, 1]).value_counts())
     assert (judged["score"].min() < 0.2) and (0.8 < judged["score"].max() <= 1.0)
 
 
 def test_no_text_is_both_trained_on_and_judged(sample: pd.DataFrame, judged: pd.DataFrame) -> None:
     trained = {text.lower() for column in ("premise", "hypothesis") for text in sample[column]}
     seen = {text.lower() for column in ("sentence1", "sentence2") for text in judged[column]}
-    assert len(trained) == 240
+    assert len(trained) == 2400
     assert not trained & seen
+
+
+def test_sample_has_300_reviews_balanced_in_sentiment_over_the_same_topics(sample: pd.DataFrame) -> None:
+    reviews = load_rows(Asked("sample", "reviews"), Places()).frame
+    assert reviews["label"].value_counts().to_dict() == {"positive": 150, "negative": 150}
+    assert set(reviews["topic"]) == set(sample["topic"])
+    assert reviews["text"].nunique() == 300
+    assert min(reviews.groupby(["topic", "label"]).size()) >= 6
+
+
+def test_labels_of_the_sample_do_not_show_in_the_hypothesis_alone(sample: pd.DataFrame) -> None:
+    """A word of negation must not give the contradiction away."""
+    negated = sample["hypothesis"].str.lower().str.contains(r"\b(?:not|no|nobody|never|nothing|none|without)\b|n't", regex=True)
+    shares = negated.groupby(sample["label"]).mean()
+    assert shares.max() < 0.3 and shares.max() < 3 * shares.min()
+
+
+def test_topics_of_the_sample_have_vocabularies_of_their_own(sample: pd.DataFrame) -> None:
+    """Guessing a premise's topic from the words of the other premises is right far more often than one time in 24."""
+    premises = sample.drop_duplicates("premise")[["premise", "topic"]].reset_index(drop=True)
+    words = premises["premise"].str.lower().str.findall(r"[a-z]{4,}").map(set)
+    holding = Counter(word for found in words for word in found)
+    by_topic = {topic: Counter(word for found in words[group.index] for word in found) for topic, group in premises.groupby("topic")}
+    right = 0
+    for found, topic in zip(words, premises["topic"], strict=True):
+        votes = {
+            other: sum((counts[word] - (other == topic)) / (holding[word] - 1) for word in found if holding[word] > 1)
+            for other, counts in by_topic.items()
+        }
+        right += max(votes, key=lambda other: votes[other]) == topic
+    assert right / len(premises) > 0.4

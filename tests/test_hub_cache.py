@@ -10,7 +10,12 @@ from datasets.arrow_writer import ArrowWriter
 
 from tests.real_app import ROOT
 
-READ = "from core.sources import load_rows; rows = load_rows('stsb', 'validation', None); print(len(rows.frame), rows.found)"
+READ = """
+from core.places import Places
+from core.sources import Asked, load_rows
+rows = load_rows(Asked('stsb', 'validation'), Places())
+print(len(rows.frame), rows.found)
+"""
 
 
 def write_cache(cache: Path) -> None:

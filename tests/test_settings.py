@@ -1,6 +1,7 @@
 """What wins: the person, then the recipe as long as it fits the base model, then the automatic value."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,10 @@ import pytest
 from core.base_models import SENTENCE, STATIC
 from core.config import RunConfig, build_config
 from core.errors import ConfigError, ModelError
-from core.examples import NLI_ROWS, SCORED_ROWS
+from core.examples import LABELLED_ROWS, NLI_ROWS, PAIR_ROWS, SCORED_ROWS, TEXT_ROWS, TRIPLET_ROWS
 from core.machine import Machine
 from core.recipes import recipe_config
-from core.settings import override, settle, settled_as_json, settled_values, shape_for
+from core.settings import holdout_share, negatives_of, override, settle, settled_as_json, settled_values, shape_for
 
 CPU = Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32")
 GPU = Machine("cuda", "a test's card", 8, 64 * 2**30, "bf16")
@@ -97,10 +98,50 @@ def test_shape_follows_from_loss_and_rows(values: dict[str, Any], rows: str, sha
     assert shape_for(build_config(values), rows) == shape
 
 
-@pytest.mark.parametrize("loss", ["softmax", "mnr"])
-def test_scored_rows_for_a_loss_that_cannot_take_them_are_refused(loss: str) -> None:
-    with pytest.raises(ConfigError, match=r"data: .* gives scored-pairs; change one of the two"):
-        shape_for(build_config({"loss": loss}), SCORED_ROWS)
+@pytest.mark.parametrize(
+    ("loss", "rows", "shape"),
+    [
+        ("softmax", SCORED_ROWS, "class-pairs"), ("mnr", SCORED_ROWS, "positive-pairs"), ("mnr", LABELLED_ROWS, "positive-pairs"),
+        ("mnr", TRIPLET_ROWS, "triplets"), ("cosine-similarity", TRIPLET_ROWS, "scored-pairs"), ("mnr", PAIR_ROWS, "positive-pairs"),
+    ],
+)  # fmt: skip
+def test_rows_become_what_the_loss_takes(loss: str, rows: str, shape: str) -> None:
+    assert shape_for(build_config({"loss": loss}), rows) == shape
+
+
+@pytest.mark.parametrize(("loss", "rows"), [("mnr", TEXT_ROWS), ("softmax", PAIR_ROWS), ("cosine-similarity", LABELLED_ROWS)])
+def test_rows_that_a_loss_cannot_take_are_refused_with_what_they_give(loss: str, rows: str) -> None:
+    with pytest.raises(ConfigError, match=r"data: .* needs .*, and sample gives .*; change one of the two"):
+        shape_for(build_config({"loss": loss}), rows)
+
+
+def test_hard_negatives_without_labels_need_a_judge() -> None:
+    with pytest.raises(ConfigError, match="set mining.judge to its folder, or choose semi-hard"):
+        shape_for(build_config({"negatives": "hard"}), PAIR_ROWS)
+    assert shape_for(build_config({"negatives": "hard", "mining": {"judge": "a folder"}}), PAIR_ROWS) == "triplets"
+
+
+def test_given_negatives_need_a_column_of_them() -> None:
+    with pytest.raises(ConfigError, match="no column of negatives"):
+        shape_for(build_config({"negatives": "given"}), PAIR_ROWS)
+
+
+@pytest.mark.parametrize(("rows", "negatives"), [(NLI_ROWS, "hard"), (TRIPLET_ROWS, "given"), (PAIR_ROWS, "random")])
+def test_negatives_of_triplets_follow_from_the_rows(rows: str, negatives: str) -> None:
+    assert negatives_of(build_config({"examples": "triplets"}), rows) == negatives
+
+
+def test_other_rows_take_a_recipes_negatives_away(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("anchor,positive\na,b\nc,d\n")
+    config = override(recipe_config("mnr-hard-negatives"), {"data": f"file:{path}"})
+    assert (config.negatives, config.examples) == (None, None)
+    assert override(recipe_config("mnr-hard-negatives"), {"data": "snli"}).negatives == "hard"
+
+
+def test_a_tenth_of_own_data_is_held_out_by_itself() -> None:
+    assert [holdout_share(build_config({"data": data})) for data in ("sample", "file:a.csv", "hub:a/b")] == [0.0, 0.1, 0.1]
+    assert holdout_share(build_config({"data": "file:a.csv", "holdout": 0})) == 0.0
 
 
 @pytest.mark.parametrize(("kind", "rate", "batch"), [(STATIC, 5e-3, 256), (SENTENCE, 2e-5, 32)])

@@ -9,12 +9,13 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from core.config import RunConfig
+from core.config import RunConfig, build_config
 from core.errors import ConfigError, DivergenceError
 from core.evaluation import load_evaluation_set, score_pairs
 from core.events import read_events
 from core.files import read_json
 from core.models import build_static_minilm, load_model
+from core.places import Places
 from core.recipes import recipe_config
 from core.run_log import RunLog
 from core.runs import RunFolder, create_run
@@ -48,7 +49,7 @@ def test_each_recipe_leaves_model_scores_events_and_map(recipe: str, runs_dir: P
 
 def test_stored_score_is_that_of_the_saved_model(runs_dir: Path, small_data: Path) -> None:
     run = trained(runs_dir, small_data, override(recipe_config("mnr"), SHORT))
-    pairs = load_evaluation_set("stsb", "validation", small_data)
+    pairs = load_evaluation_set("stsb", "validation", Places(small_data))
     again = score_pairs(load_model(f"run:{run.id}", runs_dir, "cpu"), pairs, 16)
     assert run.scores("after")["stsb/validation"] == pytest.approx(again, abs=1e-6)
 
@@ -85,7 +86,7 @@ def test_second_run_reads_the_untouched_score_of_the_first(runs_dir: Path, small
 
 def test_finished_run_is_a_base_model(runs_dir: Path, small_data: Path) -> None:
     first = trained(runs_dir, small_data, override(recipe_config("mnr"), SHORT))
-    config = override(recipe_config("mnr"), SHORT | {"base_model": f"run:{first.id}"}, runs_dir)
+    config = override(recipe_config("mnr"), SHORT | {"base_model": f"run:{first.id}"}, Places(None, runs_dir))
     second = trained(runs_dir, small_data, config)
     data = "stsb/validation"
     assert second.scores("before")[data] == pytest.approx(first.scores("after")[data], abs=1e-6)
@@ -97,17 +98,38 @@ def test_model_with_nan_weights_is_refused_before_the_first_step(runs_dir: Path,
     assert isinstance(embedding, StaticEmbedding)
     torch.nn.init.constant_(embedding.embedding.weight, float("nan"))
     model.save(str(tmp_path / "broken"), create_model_card=False)
-    config = override(recipe_config("mnr"), SHORT | {"base_model": str(tmp_path / "broken")}, runs_dir)
+    config = override(recipe_config("mnr"), SHORT | {"base_model": str(tmp_path / "broken")}, Places(None, runs_dir))
     with pytest.raises(DivergenceError, match="collapsed"):
         trained(runs_dir, small_data, config)
 
 
 def test_examples_that_the_rows_cannot_become_are_refused(runs_dir: Path, small_data: Path) -> None:
-    with pytest.raises(ConfigError, match="stsb gives scored-pairs"):
+    with pytest.raises(ConfigError, match="hard negatives are contradictions of NLI rows"):
         override(recipe_config("mnr"), {"data": "stsb", "negatives": "hard"})
-    config = RunConfig(data=f"file:{small_data / 'stsb' / 'train.csv'}", loss="mnr")
-    with pytest.raises(ConfigError, match="gives scored-pairs"):
-        trained(runs_dir, small_data, config)
+    path = small_data / "texts.txt"
+    path.write_text("a plain text\nanother one\na third one\n")
+    with pytest.raises(ConfigError, match="texts.txt gives plain-texts"):
+        trained(runs_dir, small_data, RunConfig(data=f"file:{path}", loss="mnr"))
+
+
+@pytest.mark.parametrize(
+    ("content", "settings"),
+    [
+        ("anchor,positive\n", {"negatives": "random"}),
+        ("anchor,positive\n", {"negatives": "semi-hard", "mining": {"rank_from": 1, "ceiling": 0.999}}),
+        ("sentence1,sentence2,score\n", {"loss": "softmax", "learning_rate": 1e-3}),
+    ],
+)
+def test_own_files_are_trained_on(runs_dir: Path, small_data: Path, content: str, settings: dict[str, Any]) -> None:
+    animals = ["otter", "falcon", "badger", "salmon", "beetle", "heron", "marten", "viper", "lynx", "raven"]
+    end = ["", ",5", ",1"] if "score" in content else ["", "", ""]
+    rows = [f"the {a} number {n} sleeps by the river,a {a} is resting near water {n}{end[1 + n % 2]}\n" for n in range(6) for a in animals]
+    path = small_data / "mine.csv"
+    path.write_text(content + "".join(rows))
+    run = trained(runs_dir, small_data, override(build_config({}), {"data": f"file:{path}", **SHORT, **settings}))
+    status = run.status()
+    assert status is not None and status.state == "done"
+    assert run.resolved()["data"]["held_out"] == 6
 
 
 def test_best_step_is_kept_when_later_ones_are_worse(runs_dir: Path, small_data: Path) -> None:
@@ -141,6 +163,6 @@ def test_the_ladder_climbs_on_real_data(runs_dir: Path, data_dir: Path) -> None:
 @pytest.mark.real_data
 def test_minilm_scores_as_published(runs_dir: Path, data_dir: Path) -> None:
     model: SentenceTransformer = load_model("all-minilm-l6-v2", runs_dir, "cpu")
-    figures = score_pairs(model, load_evaluation_set("stsb", "validation", data_dir), 64)
+    figures = score_pairs(model, load_evaluation_set("stsb", "validation", Places(data_dir)), 64)
     assert figures["pearson_cosine"] == pytest.approx(0.8696, abs=1e-4)
     assert figures["spearman_cosine"] == pytest.approx(0.8672, abs=1e-4)

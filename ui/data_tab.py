@@ -1,78 +1,341 @@
-"""The Data tab: what is trained on, as the loss will see it."""
+"""The Data tab: where rows come from, which column is what, and the prepared file as the loss will see it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
-from core.config import RunConfig
-from core.data_catalogue import DATA_SETS, data_parts
-from core.errors import StudioError, one_sentence
-from core.prepare import prepare
-from core.sources import is_here
-from ui.html import hint, problem
-from ui.html import table as html_table
+from core.base_models import kind_of, length_limit
+from core.columns import kind_of_columns
+from core.config import RunConfig, build_config
+from core.data_catalogue import DATA_SETS, YARDSTICKS, data_parts, hub_name
+from core.errors import ConfigError, DataError, StudioError, one_sentence
+from core.examples import ROLES
+from core.files import read_json
+from core.hub import may_be_cached, what_to_get
+from core.jobs import ask, fetched_names
+from core.losses import loss_spec
+from core.recipes import recipe_config
+from core.runs import RunFolder
+from core.settings import override, settle
+from core.sources import fetched_folder, is_here, locate, peek
+from core.supervisor import ensure_supervisor
+from core.uploads import list_uploads, take_in
+from ui.data_view import KIND_NAMES
+from ui.html import hint
+from ui.job_view import build_job_view, open_job
+from ui.run_form import nested
 from ui.studio import Studio
 
-PREVIEW_ROWS = 12
-PREVIEW_CHARACTERS = 240
+GET = {"stsb": ("Get STSB", ("stsb",)), "nli": ("Get NLI", ("snli", "mnli"))}
+MOST_COLUMNS = 3
 
 
 @dataclass(frozen=True)
 class DataTab:
-    """The tab's components."""
+    """The tab's components; `columns` are the dropdowns that say which column is what."""
 
-    data: gr.Radio
-    preview: gr.HTML
+    data: gr.Dropdown
+    split: gr.Dropdown
+    upload: gr.UploadButton
+    path: gr.Textbox
+    hub: tuple[gr.Textbox, gr.Textbox, gr.Textbox, gr.Textbox]
+    get_hub: gr.Button
+    gets: dict[str, gr.Button]
+    fetching: gr.HTML
+    about: gr.HTML
+    row_kind: gr.Dropdown
+    columns: tuple[gr.Dropdown, ...]
+    settings: dict[str, Any]
+    view: gr.HTML
+    compare: gr.Button
+    compared: gr.HTML
 
 
 def build_data_tab(studio: Studio) -> DataTab:
     """Lay out the tab."""
     gr.HTML(hint("Training needs pairs: texts that belong together, and texts that do not. Below stands what the loss will get."))
-    data = gr.Radio(data_choices(studio), label="Data")
-    preview = gr.HTML()
-    return DataTab(data, preview)
+    with gr.Row(equal_height=True):
+        data = gr.Dropdown(data_choices(studio), label="Data", allow_custom_value=True, scale=4)
+        split = gr.Dropdown(["train"], label="Split", allow_custom_value=True, scale=2, min_width=120)
+        upload = gr.UploadButton("Upload your own file", scale=2, min_width=150, elem_id="upload")
+    about = gr.HTML(elem_id="about-data")
+    with gr.Accordion("From the Hugging Face Hub, or a file on this machine", open=False):
+        gets = _lay_out_gets()
+        with gr.Row():
+            hub = (
+                gr.Textbox(label="Hub data set", placeholder="owner/name", scale=3),
+                gr.Textbox(label="Configuration", placeholder="if it has several", scale=2, min_width=120),
+                gr.Textbox(label="Split", value="train", scale=1, min_width=90),
+                gr.Textbox(label="Revision", placeholder="main", scale=1, min_width=90),
+            )
+            get_hub = gr.Button("Get it", scale=1, min_width=90)
+        path = gr.Textbox(label="A file on this machine", placeholder="/path/to/pairs.csv, then Enter", submit_btn="Use")
+    fetching = build_job_view(studio, "fetching")
+    settings: dict[str, Any] = {}
+    with gr.Accordion("Columns: which is what", open=False):
+        with gr.Row():
+            kinds = [(title, kind) for kind, title in KIND_NAMES.items()]
+            row_kind = gr.Dropdown(kinds, label="The rows are", scale=3, elem_id="row-kind")
+            columns = tuple(
+                gr.Dropdown([], label=f"Column {number}", scale=2, min_width=120) for number in range(1, MOST_COLUMNS + 1)
+            )
+        settings["max_rows"] = gr.Number(label="Rows at most", info="From the top; empty: all", precision=0, minimum=2)
+    settings |= _lay_out_shaping()
+    view = build_job_view(studio, "data-view")
+    compare = gr.Button("Compare random, semi-hard and hard negatives", size="sm")
+    compared = build_job_view(studio, "negatives-view")
+    return DataTab(
+        data, split, upload, path, hub, get_hub, gets, fetching, about, row_kind, columns, settings, view, compare, compared
+    )  # fmt: skip
+
+
+def _lay_out_gets() -> dict[str, gr.Button]:
+    buttons = {}
+    with gr.Row(equal_height=True):
+        for key, (title, names) in GET.items():
+            with gr.Column(min_width=260):
+                buttons[key] = gr.Button(title, size="sm")
+                gr.HTML("".join(hint(what_to_get(name)) for name in names))
+    return buttons
+
+
+def _lay_out_shaping() -> dict[str, Any]:
+    """Lay out what decides how rows become examples."""
+    settings: dict[str, Any] = {}
+    with gr.Row():
+        settings["negatives"] = gr.Radio(
+            [
+                ("In the batch only", "none"),
+                ("Random", "random"),
+                ("Semi-hard (mined)", "semi-hard"),
+                ("Hard", "hard"),
+                ("Given", "given"),
+            ],
+            label="Negatives",
+            info="What the anchor has to tell its positive from; the batch's other positives are there in any case",
+        )
+        settings["neutral_score"] = gr.Radio(
+            [("0, as in the chapter", 0.0), ("0.5", 0.5)],
+            label="Score of a neutral pair",
+            info="Entailment is 1, contradiction 0",
+        )
+        settings["score_threshold"] = gr.Slider(
+            0.05, 1, step=0.05, label="Positive from", info="Scores at or above are positive pairs"
+        )
+        settings["holdout"] = gr.Checkbox(
+            label="Hold a part out", info="A tenth of your rows, 1,000 at most", scale=0, min_width=210
+        )
+    with gr.Accordion("How negatives are mined", open=False, visible=False) as settings_box, gr.Row():
+        settings["mining.rank_from"] = gr.Number(
+            label="From rank", info="Nearer ones may be right answers", precision=0, min_width=110
+        )
+        settings["mining.rank_to"] = gr.Number(label="To rank", precision=0, min_width=110)
+        settings["mining.margin"] = gr.Number(label="Margin", info="Below the positive, as a share", step=0.01, min_width=110)
+        settings["mining.ceiling"] = gr.Number(label="Ceiling", info="Above: taken for a positive", step=0.01, min_width=110)
+        settings["mining.judge"] = gr.Textbox(label="Judge", info="A cross-encoder's folder, for hard negatives", min_width=180)
+    settings["mining"] = settings_box
+    return settings
 
 
 def data_choices(studio: Studio) -> list[tuple[str, str]]:
-    """Return the data sets, each saying whether it is on this machine."""
-    ids = ["sample", "snli", "mnli", "snli+mnli", "stsb"]
-    return [(_title(name) + ("" if is_here(name, "train", studio.data_dir) else " (not here)"), name) for name in ids]
+    """Return the catalogue, each entry saying whether it is on this machine, then the person's own."""
+    names = ["sample", "snli", "mnli", "snli+mnli", *(name for name in DATA_SETS if name not in ("sample", "snli", "mnli"))]
+    catalogue = [(_title(name) + ("" if is_here(name, "train", studio.places) else " (not here)"), name) for name in names]
+    uploads = [(f"Your file: {upload.name}", upload.data) for upload in list_uploads(studio.runs_dir)]
+    return catalogue + uploads + [(f"Hub: {name.removeprefix('hub:')}", name) for name in fetched_names(studio.runs_dir)]
 
 
 def _title(name: str) -> str:
     return " + ".join(DATA_SETS[part].title for part in data_parts(name))
 
 
-def preview_data(studio: Studio, config: RunConfig) -> str:
-    """Return where the rows are from, what came of them, and the first examples of the prepared file."""
-    specs = [DATA_SETS[name] for name in data_parts(config.data) if name in DATA_SETS]
-    lines = (f"{escape(spec.what)} {escape(spec.source)}; licence: {escape(spec.licence)}." for spec in specs)
-    about = "".join(f"<p><b>{escape(spec.title)}.</b> {line}</p>" for spec, line in zip(specs, lines, strict=True))
-    about = f'<div class="card">{about}</div>'
-    if not is_here(config.data, config.split, studio.data_dir):
-        return about + problem(_missing(studio, config))
+def split_choices(studio: Studio, data: str) -> list[str]:
+    """Return the splits that may be trained on."""
+    first = data_parts(data)[0]
+    if first in DATA_SETS:
+        return [split for split in DATA_SETS[first].splits if (first, split) not in YARDSTICKS]
+    about = read_json(fetched_folder(studio.runs_dir, first) / "about.json") or {} if first.startswith("hub:") else {}
+    return list(about.get("splits", ["train"]))
+
+
+def data_config(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str, kind: str = "prepare") -> RunConfig:
+    """Return the configuration of a preparation; it may be looked at in a shape that the loss does not take.
+
+    Raises:
+        StudioError: a setting is wrong.
+    """
+    base = recipe_config(recipe).model_copy(update={"kind": kind})
+    config = override(base, nested(yours), studio.places)
+    return build_config(config.model_dump() | {"examples": look, "negatives": None}) if look else config
+
+
+def request_data(studio: Studio, recipe: str, yours: dict[str, Any], look: str) -> dict[str, Any]:
+    """Ask for the prepared file of the form as it is; the answer is the view's value."""
     try:
-        prepared = prepare(config, studio.data_dir, studio.runs_dir)
-        examples = prepared.frame()
+        config = data_config(studio, recipe, yours, look)
+        missing = _missing(studio, config)
+        if missing:
+            return {"fault": missing}
+        run = ask(config, studio.places)
+        ensure_supervisor(studio.runs_dir)
+        return _view_of(studio, config, run)
     except (StudioError, OSError) as error:
-        return about + problem(one_sentence(error))
-    report = prepared.report
-    dropped = "".join(f", {count:,} left out for {why}" for why, count in report["dropped"].items())
-    notes = "".join(f"; {note}" for note in report["notes"])
-    count = f"{report['examples']:,} {prepared.shape} from {report['rows']:,} rows of {report['found']}{dropped}{notes}."
-    rows = [[_cell(value) for value in row] for row in examples.head(PREVIEW_ROWS).itertuples(index=False)]
-    return about + f'<p class="hint"><b>{escape(count)}</b></p>' + html_table(list(examples.columns), rows)
+        return {"fault": one_sentence(error)}
 
 
-def _cell(value: object) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= PREVIEW_CHARACTERS else text[:PREVIEW_CHARACTERS] + "…"
+def _view_of(studio: Studio, config: RunConfig, run: RunFolder) -> dict[str, Any]:
+    settled = settle(config, kind_of(config.base_model, studio.runs_dir), studio.machine)
+    longest = length_limit(config.base_model, studio.runs_dir)
+    return {
+        "kind": run.path.parent.name,
+        "name": run.id,
+        "batch_size": settled["batch_size"].value,
+        "limit": config.max_seq_length or longest,
+        "longest": longest,
+        "in_batch": loss_spec(config.loss).in_batch_negatives,
+    }
 
 
 def _missing(studio: Studio, config: RunConfig) -> str:
-    where = f"looked in {studio.data_dir}" if studio.data_dir else "no data folder is set"
+    """Say what to do about catalogue data that lies in no folder; a copy in the Hub's cache is found by the worker."""
+    gone = [name for name in data_parts(config.data) if name in DATA_SETS and locate(name, config.split, studio.places) is None]
+    if not gone or all(may_be_cached(hub_name(name).id) for name in gone):
+        return ""
+    where = f"your data folder ({studio.data_dir})" if studio.data_dir else "a data folder (none is set: --data-dir)"
     return (
-        f"{config.data} is not in your data folder ({where}); put {data_parts(config.data)[0]}/{config.split}.csv there, start "
-        "with --data-dir, or choose the sample. A run would still look in the Hub's cache."
+        f"{_title('+'.join(gone))} is not here. Get it from the Hub under the button below the data's name, "
+        f"put {gone[0]}/{config.split}.csv into {where}, or choose the sample."
     )
+
+
+def about_data(config: RunConfig) -> str:
+    """Return where the rows are from, their columns, size and licence."""
+    specs = [DATA_SETS[name] for name in data_parts(config.data) if name in DATA_SETS]
+    lines = "".join(
+        f"<p><b>{escape(spec.title)}.</b> {escape(spec.what)} <span class='facts-line'>{escape(', '.join(spec.columns))} · "
+        f"{escape(spec.size)} · {escape(spec.source)} · licence: {escape(spec.licence)}</span></p>"
+        for spec in specs
+    )
+    return f'<div class="about">{lines}</div>' if lines else ""
+
+
+def column_widgets(studio: Studio, config: RunConfig) -> list[Any]:
+    """Return updates for the kind of rows and the column dropdowns: as chosen, else as guessed from the file."""
+    try:
+        seen = peek(data_parts(config.data)[0], config.split, studio.places)
+    except (StudioError, OSError):
+        return [gr.update(value=None, interactive=False)] + [gr.update(visible=False)] * MOST_COLUMNS
+    columns = config.columns or seen.guess
+    kind = kind_of_columns(columns)
+    roles = ROLES[kind]
+    shown: list[Any] = [gr.update(value=kind, interactive=True)]
+    for place in range(MOST_COLUMNS):
+        if place < len(roles):
+            shown.append(
+                gr.update(choices=list(seen.have), value=columns[roles[place]], label=roles[place].capitalize(), visible=True)
+            )
+        else:
+            shown.append(gr.update(visible=False, value=None))
+    return shown
+
+
+def choose_columns(kind: str, *chosen: str | None) -> dict[str, str]:
+    """Return the choice of columns as a configuration holds it.
+
+    Raises:
+        gr.Error: a column is still open.
+    """
+    roles = ROLES[kind]
+    columns = {role: column for role, column in zip(roles, chosen, strict=False) if column}
+    if len(columns) < len(roles):
+        missing = ", ".join(role for role in roles if role not in columns)
+        raise gr.Error(f"Choose a column for: {missing}.", print_exception=False)
+    return columns
+
+
+def guess_for_kind(studio: Studio, data: str, split: str, kind: str, chosen: tuple[str | None, ...]) -> dict[str, str]:
+    """Return columns for another kind of rows: those that were chosen, then the file's others in order."""
+    have = peek(data_parts(data)[0], split, studio.places).have
+    order = [column for column in chosen if column in have] + [column for column in have if column not in chosen]
+    if len(order) < len(ROLES[kind]):
+        raise DataError(
+            f"{KIND_NAMES[kind]} needs {len(ROLES[kind])} columns, and this file has {len(have)}; choose another kind."
+        )
+    return dict(zip(ROLES[kind], order, strict=False))
+
+
+def upload_file(studio: Studio, path: str) -> str:
+    """Take a file in and return what a configuration calls it.
+
+    Raises:
+        gr.Error: it is no table; what was chosen before stays.
+    """
+    try:
+        return take_in(Path(path), Path(path).name, studio.runs_dir).data
+    except (StudioError, OSError) as error:
+        raise gr.Error(one_sentence(error), print_exception=False) from None
+
+
+def use_path(studio: Studio, text: str) -> str:
+    """Return the data's name for a file on this machine.
+
+    Raises:
+        gr.Error: there is no such file, or it is no table.
+    """
+    data = f"file:{text.strip()}"
+    try:
+        peek(data, "train", studio.places)
+    except (StudioError, OSError) as error:
+        raise gr.Error(one_sentence(error), print_exception=False) from None
+    return data
+
+
+def get_named(studio: Studio, key: str) -> dict[str, Any]:
+    """Queue the fetching of what a Get button names; the answer is the fetching view's value."""
+    return _fetch(studio, [{"data": name} for name in GET[key][1]])
+
+
+def get_from_hub(
+    studio: Studio, name: str, configuration: str, split: str, revision: str, max_rows: float | None
+) -> dict[str, Any]:
+    """Queue the fetching of a Hub data set as it was typed."""
+    full = f"hub:{name.strip()}" + (f":{configuration.strip()}" if configuration.strip() else "")
+    full += f"@{revision.strip()}" if revision.strip() else ""
+    return _fetch(studio, [{"data": full, "split": split.strip() or "train", "max_rows": int(max_rows) if max_rows else None}])
+
+
+def _fetch(studio: Studio, asked: list[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        for values in asked:
+            hub_name(values["data"])
+            run = ask(build_config(values | {"kind": "fetch"}), studio.places)
+        ensure_supervisor(studio.runs_dir)
+    except (ConfigError, StudioError, OSError) as error:
+        return {"fault": one_sentence(error)}
+    return {"kind": run.path.parent.name, "name": run.id, "data": asked[-1]["data"]}
+
+
+def compare_negatives(studio: Studio, recipe: str, yours: dict[str, Any]) -> dict[str, Any]:
+    """Ask for the same anchors with each kind of negative; the answer is the view's value."""
+    try:
+        config = data_config(studio, recipe, yours, "", "mine")
+        missing = _missing(studio, config)
+        if missing:
+            return {"fault": missing}
+        run = ask(config, studio.places)
+        ensure_supervisor(studio.runs_dir)
+        return _view_of(studio, config, run)
+    except (StudioError, OSError) as error:
+        return {"fault": one_sentence(error)}
+
+
+def cancel_job(studio: Studio, value: Mapping[str, Any]) -> None:
+    """End the work that a view shows."""
+    run = open_job(studio, value)
+    if run is not None and run.status() is not None:
+        run.request_cancel()
+        ensure_supervisor(studio.runs_dir)

@@ -1,7 +1,9 @@
 """Small pieces of HTML; every text that came from outside is escaped here."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 
 def hint(text: str) -> str:
@@ -24,3 +26,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table class="facts"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def set_button(text: str, settings: Mapping[str, Any], title: str = "") -> str:
+    """Return a small button whose press hands `settings` to the view's `choose` event."""
+    told = escape(json.dumps(dict(settings)), quote=True)
+    return f'<button type="button" class="small" data-set="{told}" title="{escape(title, quote=True)}">{escape(text)}</button>'

@@ -15,7 +15,6 @@ class LossTab:
     """The tab's components."""
 
     loss: gr.Radio
-    negatives: gr.Radio
     scale: gr.Number
     what: gr.HTML
 
@@ -25,14 +24,8 @@ def build_loss_tab() -> LossTab:
     gr.HTML(hint("A loss says what a good space is: which texts it pulls together, and which it pushes apart."))
     loss = gr.Radio([(spec.title, spec.id) for spec in LOSSES.values()], label="Loss")
     what = gr.HTML()
-    with gr.Row():
-        negatives = gr.Radio(
-            [("The batch's other positives", "none"), ("And a contradiction of the same premise (hard)", "hard")],
-            label="Negatives",
-            info="What the anchor has to tell its positive from",
-        )
-        scale = gr.Number(label="Scale", info="1 / temperature, from 0.1 to 200: higher is sharper")
-    return LossTab(loss, negatives, scale, what)
+    scale = gr.Number(label="Scale", info="1 / temperature, from 0.1 to 200: higher is sharper")
+    return LossTab(loss, scale, what)
 
 
 def describe_loss(config: RunConfig) -> str:

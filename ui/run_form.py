@@ -11,15 +11,19 @@ from typing import Any
 
 from core.base_models import SENTENCE, kind_of
 from core.config import RunConfig, range_of
+from core.data_catalogue import called
 from core.errors import StudioError, one_sentence
 from core.losses import LOSSES, loss_spec
 from core.recipes import recipe_config
-from core.settings import Setting, override, settle
+from core.settings import Setting, override, row_kind, settle
 from ui.studio import Studio
 
 SCALE = "loss_params.scale"
+# What a person set for one choice of rows, and means nothing for another one.
+OF_THE_ROWS = frozenset({"columns", "examples", "fixes", "negatives", "max_rows"})
 FORM_KEYS = (
-    "base_model", "max_seq_length", "data", "loss", "negatives", SCALE,
+    "base_model", "max_seq_length", "data", "split", "max_rows", "negatives", "neutral_score", "score_threshold", "holdout",
+    "mining.rank_from", "mining.rank_to", "mining.margin", "mining.ceiling", "mining.judge", "loss", SCALE,
     "epochs", "batch_size", "learning_rate", "seed",
     "max_steps", "gradient_accumulation", "scheduler", "warmup", "weight_decay", "precision",
     "eval_every", "log_every", "eval_batch_size", "best_by", "snapshots",
@@ -48,12 +52,24 @@ def change_form(
     """Return the form after the person changed a widget."""
     told = dict(zip(FORM_KEYS, values, strict=True))
     changed = {key: value for key, value in told.items() if not _same(value, shown.get(key))}
-    mine = {key: value for key, value in ({**yours, **changed}).items() if value not in (None, "")}
+    return set_values(studio, recipe, {**yours}, changed, told)
+
+
+def set_values(
+    studio: Studio, recipe: str, yours: Mapping[str, Any], changed: Mapping[str, Any], told: Mapping[str, Any]
+) -> FormState:
+    """Return the form after some values were set: by widgets, or by a button such as a fix. None hands a choice back."""
+    if "data" in changed or "split" in changed:
+        # Other rows have other columns, shapes and faults.
+        dropped = {*OF_THE_ROWS, *({"split"} if "data" in changed else set())} - changed.keys()
+        yours = {key: value for key, value in yours.items() if key not in dropped}
     if "loss" in changed:
         # Another loss takes other examples and other numbers.
-        mine.pop("negatives", None)
-        mine.pop(SCALE, None)
-    return _fill(studio, recipe, mine, told)
+        yours = {key: value for key, value in yours.items() if key not in {"negatives", "examples", SCALE} - changed.keys()}
+    if "negatives" in changed:
+        yours = {key: value for key, value in yours.items() if key != "examples"}
+    mine = {key: value for key, value in {**yours, **changed}.items() if value not in (None, "")}
+    return _fill(studio, recipe, mine, dict(told))
 
 
 def _same(value: Any, other: Any) -> bool:
@@ -63,28 +79,37 @@ def _same(value: Any, other: Any) -> bool:
 def _fill(studio: Studio, recipe: str, yours: dict[str, Any], told: dict[str, Any]) -> FormState:
     try:
         config = start_config(studio, recipe, yours)
-        settled = settle(config, kind_of(config.base_model, studio.runs_dir), studio.machine)
+        kind = kind_of(config.base_model, studio.runs_dir)
+        settled = settle(config, kind, studio.machine, rows=row_kind(config, studio.places))
     except StudioError as error:
         return FormState(yours, told, fault=one_sentence(error))
     return FormState(yours, _to_widgets(config, settled), config, settled)
 
 
-def _nested(yours: Mapping[str, Any]) -> dict[str, Any]:
-    values = {key: value for key, value in yours.items() if key != SCALE}
-    return values | ({"loss_params": {"scale": yours[SCALE]}} if SCALE in yours else {})
+def nested(yours: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn "mining.margin": 0.1 into the nested values of a configuration."""
+    values: dict[str, Any] = {}
+    for key, value in yours.items():
+        part, dot, name = key.partition(".")
+        if dot:
+            values[part] = {**values.get(part, {}), name: value}
+        else:
+            values[key] = value
+    return values
 
 
 def _to_widgets(config: RunConfig, settled: Mapping[str, Setting]) -> dict[str, Any]:
     parameters = {parameter.name: parameter.default for parameter in loss_spec(config.loss).parameters}
-    shown = {key: settled[key].value for key in FORM_KEYS if key != SCALE}
-    return shown | {SCALE: config.loss_params.get("scale", parameters.get("scale"))}
+    shown = {key: settled[key].value for key in FORM_KEYS if "." not in key}
+    shown |= {f"mining.{name}": value for name, value in config.mining.model_dump().items() if f"mining.{name}" in FORM_KEYS}
+    shown["mining.judge"] = shown["mining.judge"] or ""
+    return shown | {SCALE: config.loss_params.get("scale", parameters.get("scale")), "holdout": bool(shown["holdout"])}
 
 
 def settings_table(form: FormState) -> str:
     """Return every setting with its value and whose choice it is."""
     rows = []
-    keys = [key.partition(".")[0] for key in (*FORM_KEYS, "examples", "split")]
-    for key in keys:
+    for key in dict.fromkeys(key.partition(".")[0] for key in (*FORM_KEYS, "examples", "columns", "fixes")):
         setting = form.settled[key]
         value = setting.value
         text = "worked out from the run's length" if key == "eval_every" and value is None else _as_text(value)
@@ -104,7 +129,9 @@ def _as_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {number:g}" for name, number in value.items()) or "the loss's own"
+        return ", ".join(f"{name} {_as_text(part)}" for name, part in value.items()) or "as guessed, or the loss's own"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
     return "—" if value is None else str(value)
 
 
@@ -114,8 +141,8 @@ def plan_line(form: FormState) -> str:
         return ""
     values = {key: setting.value for key, setting in form.settled.items()}
     parts = [
-        form.config.base_model, f"{form.config.data} as {values['examples']}", LOSSES[form.config.loss].title,
-        f"{values['epochs']:g} epochs of batches of {values['batch_size']}",
+        form.config.base_model, f"{called(form.config.data)} as {values['examples'] or 'examples'}",
+        LOSSES[form.config.loss].title, f"{values['epochs']:g} epochs of batches of {values['batch_size']}",
     ]  # fmt: skip
     line = "<i>→</i>".join(f"<span>{escape(part)}</span>" for part in parts)
     kind = kind_note(form)
@@ -135,4 +162,4 @@ def start_config(studio: Studio, recipe: str, yours: Mapping[str, Any]) -> RunCo
     Raises:
         StudioError: the settings do not fit together; the sentence says what to change.
     """
-    return override(recipe_config(recipe), _nested(yours), studio.runs_dir)
+    return override(recipe_config(recipe), nested(yours), studio.places)

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import RunError
 from core.machine import Machine
+from core.places import Places
 from core.runs import RunFolder, open_run
 from core.series import FollowedRuns
 
@@ -20,6 +21,11 @@ class Studio:
     data_dir: Path | None
     machine: Machine
     followed: FollowedRuns = field(default_factory=FollowedRuns)
+
+    @property
+    def places(self) -> Places:
+        """Where rows are looked for."""
+        return Places(self.data_dir, self.runs_dir)
 
     def run(self, name: str | None) -> RunFolder | None:
         """Return a run by its id, or None where none was chosen or it was deleted meanwhile."""

@@ -58,5 +58,31 @@ details.log {margin-top: .7rem} details.log summary {cursor: pointer; color: var
 details.log pre {max-height: 220px; overflow: auto; font-size: .8rem; line-height: 1.5; padding: .6rem .8rem;
   background: var(--background-fill-secondary); color: var(--body-text-color); border-radius: 6px; white-space: pre-wrap}
 .map-plot {height: 560px}
+.about p {margin: .2rem 0; line-height: 1.5} .about .facts-line {color: var(--body-text-color-subdued); font-size: .88rem}
+.summary {margin: .3rem 0; line-height: 1.5}
+ul.notes {margin: .2rem 0 .4rem 1.1rem; color: var(--body-text-color-subdued); font-size: .9rem}
+ul.notes li {list-style: disc}
+#fetching:has(.job-view:empty), #negatives-view:has(.job-view:empty) {display: none}
+.job-view > * + * {margin-top: .7rem}
+.job-view .card .rows {max-height: 420px; overflow: auto}
+.job-view button.small {font-size: .82rem; padding: .15rem .7rem; border-radius: 999px;
+  border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); color: var(--body-text-color);
+  cursor: pointer; white-space: nowrap}
+.job-view button.small:hover, .job-view button.small:focus-visible {border-color: #6366f1; color: #4f46e5}
+.dark .job-view button.small:hover {color: #a5b4fc}
+.job-view button.small:disabled {opacity: .5; cursor: default}
+.chip {display: inline-flex; gap: .5rem; align-items: center; font-size: .88rem; margin: .1rem .5rem .1rem 0}
+.checking {font-size: .8rem; font-weight: 500; color: #b45309; margin-left: .5rem} .dark .checking {color: #fbbf24}
+.chosen {font-size: .82rem; color: var(--body-text-color-subdued)}
+.warning {border-left: 3px solid #d97706; padding: .5rem .8rem; border-radius: 4px; color: var(--body-text-color);
+  background: color-mix(in srgb, #d97706 9%, transparent)}
+.working {display: grid; grid-template-columns: auto 1fr auto; gap: .8rem; align-items: center; color: var(--body-text-color)}
+.finding {display: flex; justify-content: space-between; gap: 1rem; align-items: flex-start; padding: .45rem 0; line-height: 1.45;
+  border-top: 1px solid var(--border-color-primary); color: var(--body-text-color)}
+.finding:first-of-type {border-top: none}
+.quoted {font-size: .87rem; color: var(--body-text-color-subdued)}
+details.part summary {cursor: pointer; color: var(--body-text-color)}
+b.cosine {font-variant-numeric: tabular-nums; color: #4f46e5} .dark b.cosine {color: #a5b4fc}
+.slider-line {margin-top: .8rem; line-height: 1.6} .slider-line input {width: 100%; accent-color: #6366f1}
 .empty {padding: 2.2rem 1rem; text-align: center; color: var(--body-text-color-subdued)}
 """

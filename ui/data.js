@@ -1,0 +1,61 @@
+// Shows a job's folder: asks for its view until it is whole, draws the pictures in it, and tells which button was pressed.
+// `element`, `props`, `server`, `watch` and `trigger` are given by gr.HTML. Plotly is kept at load: other bundles overwrite the global.
+const P = window.Plotly, PULL_MS = 250, SLOW_MS = 3000;
+const place = element.querySelector('.job-view');
+let turn = 0, timer = null, mark = '';
+const colour = name => getComputedStyle(element).getPropertyValue(name).trim();
+
+function drawFigures() {
+  if (!element.offsetWidth) return;
+  for (const node of place.querySelectorAll('[data-figure]')) {
+    const figure = JSON.parse(node.dataset.figure);
+    const axis = {gridcolor: colour('--border-color-primary'), zeroline: false, linecolor: colour('--border-color-primary')};
+    const layout = {...figure.layout, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', autosize: true,
+      font: {color: colour('--body-text-color'), size: 11.5, family: 'Inter, system-ui, sans-serif'},
+      xaxis: {...figure.layout.xaxis, ...axis}, yaxis: {...figure.layout.yaxis, ...axis}};
+    P.react(node, figure.data, layout, {responsive: true, displayModeBar: false});
+  }
+}
+
+function showThreshold() {
+  const slider = place.querySelector('.threshold');
+  if (!slider) return;
+  const shares = JSON.parse(slider.dataset.shares), name = Number(slider.value).toFixed(2);
+  place.querySelector('.threshold-at').textContent = name;
+  place.querySelector('.threshold-share').textContent = `${(100 * shares[name]).toFixed(1)} %`;
+}
+
+function put(html) {
+  for (const node of place.querySelectorAll('[data-figure]')) P.purge(node);
+  const open = [...place.querySelectorAll('details[open]')].map(node => node.dataset.name);
+  // The server has escaped every text in it.
+  place.innerHTML = html;
+  for (const node of place.querySelectorAll('details')) if (open.includes(node.dataset.name)) node.open = true;
+  drawFigures();
+  showThreshold();
+}
+
+async function pull(mine) {
+  let wait = PULL_MS;
+  try {
+    const news = await server.news_of_job([props.value || {}, mark]);
+    if (mine !== turn) return;
+    if (news.mark !== mark) { mark = news.mark; put(news.html); }
+    if (news.final) { if (news.ended) trigger('ended', {}); return; }
+  } catch (error) {
+    if (mine !== turn) return;
+    wait = SLOW_MS;
+  }
+  if (mine === turn) timer = setTimeout(() => pull(mine), wait);
+}
+
+function start() { clearTimeout(timer); turn += 1; mark = ''; pull(turn); }
+
+place.addEventListener('click', event => {
+  const button = event.target.closest('[data-set]');
+  if (button && !button.disabled) { button.disabled = true; trigger('choose', JSON.parse(button.dataset.set)); }
+});
+place.addEventListener('input', event => { if (event.target.matches('.threshold')) showThreshold(); });
+new ResizeObserver(drawFigures).observe(element);
+watch('value', start);
+start();

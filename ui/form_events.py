@@ -1,0 +1,104 @@
+"""What happens when the form changes: the recipe, a widget, a button of a view."""
+
+from typing import Any
+
+import gradio as gr
+
+from core.config import RunConfig
+from core.errors import StudioError
+from core.examples import LABELLED_ROWS, NLI_ROWS, SCORED_PAIRS, SCORED_ROWS, TRIPLET_ROWS, TRIPLETS
+from core.losses import loss_spec
+from core.prepared import MINED
+from core.recipes import RECIPES
+from core.settings import row_kind
+from ui.data_tab import MOST_COLUMNS, about_data, column_widgets, data_config, request_data, split_choices
+from ui.html import hint, problem
+from ui.loss_tab import describe_loss
+from ui.page import QUIET, Page
+from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_form
+from ui.studio import Studio, bound
+
+NEGATIVES = {
+    "none": "In the batch only", "given": "Given", "random": "Random", "semi-hard": "Semi-hard (mined)", "hard": "Hard",
+}  # fmt: skip
+
+
+def wire_form(studio: Studio, page: Page) -> None:
+    """Let every widget of the form change it; afterwards the examples are prepared anew where they differ."""
+    chosen = page.recipe.input(bound(choose_recipe, studio), [page.recipe], page.form_outputs(), **QUIET)
+    chosen.then(lambda: "", None, page.look, **QUIET).then(**request_view(studio, page))
+    for widget in page.widgets():
+        for change in _changes_of(widget):
+            changed = change(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
+            if widget in (page.data.data, page.data.split, page.loss.loss):
+                changed = changed.then(lambda: "", None, page.look, **QUIET)
+            changed.then(**request_view(studio, page))
+
+
+def _changes_of(widget: Any) -> list[Any]:
+    """Return the events that say that a person has finished: each key or each pixel would ask the server for nothing."""
+    if isinstance(widget, (gr.Number, gr.Textbox)):
+        return [widget.submit, widget.blur]
+    return [widget.release] if isinstance(widget, gr.Slider) else [widget.input]
+
+
+def request_view(studio: Studio, page: Page) -> dict[str, Any]:
+    """Return the call that asks for the prepared file of the form as it is."""
+    call: dict[str, Any] = {"fn": bound(request_data, studio), "inputs": [page.recipe, page.yours, page.look]}
+    return call | {"outputs": page.data.view} | QUIET
+
+
+def choose_recipe(studio: Studio, recipe: str) -> tuple[Any, ...]:
+    """Fill the form as the recipe says, forgetting what was set by hand."""
+    return form_answer(studio, recipe, start_form(studio, recipe), {})
+
+
+def edit_form(studio: Studio, recipe: str, yours: dict[str, Any], shown: dict[str, Any], *values: Any) -> tuple[Any, ...]:
+    """Take the widgets as they are now."""
+    told = dict(zip(FORM_KEYS, values, strict=True))
+    return form_answer(studio, recipe, change_form(studio, recipe, yours, shown, values), told)
+
+
+def form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, Any]) -> tuple[Any, ...]:
+    """Write the form to the page; a widget that holds its value already is left alone, so that typing is not disturbed."""
+    widgets = {key: gr.skip() if key in told and told[key] == form.shown.get(key) else form.shown.get(key) for key in FORM_KEYS}
+    rows = form.config or _rows_alone(studio, recipe, form)
+    said = problem(form.fault) + (about_data(rows) if rows else "")
+    about = gr.update(value=said, visible=bool(said))
+    columns = column_widgets(studio, rows) if rows else [gr.skip()] * (MOST_COLUMNS + 1)
+    if form.config is None:
+        texts = [problem(form.fault), gr.skip(), gr.skip(), gr.skip(), about]
+        return (form.yours, form.shown, *texts, *columns, gr.skip(), *widgets.values())
+    config, kind = form.config, row_kind(form.config, studio.places)
+    if "split" in widgets:
+        widgets["split"] = gr.update(choices=split_choices(studio, config.data), value=form.shown["split"])
+    widgets |= _shaping_widgets(form, config, kind)
+    widgets[SCALE] = gr.update(value=form.shown[SCALE], visible=form.shown[SCALE] is not None)
+    texts = [plan_line(form), settings_table(form), describe_loss(config), hint(RECIPES[recipe].teaches), about]
+    mining = gr.update(visible=form.shown["negatives"] in MINED and not (form.shown["negatives"] == "hard" and kind == NLI_ROWS))
+    return (form.yours, form.shown, *texts, *columns, mining, *widgets.values())
+
+
+def _rows_alone(studio: Studio, recipe: str, form: FormState) -> RunConfig | None:
+    """Return the rows' part of a form that does not fit together as a whole: they can be looked at all the same."""
+    try:
+        return data_config(studio, recipe, form.yours, "")
+    except StudioError:
+        return None
+
+
+def _shaping_widgets(form: FormState, config: RunConfig, kind: str | None) -> dict[str, Any]:
+    """Show what decides something for these rows and this loss, and hide the rest."""
+    possible = ["none", "random", "semi-hard", "hard"]
+    if kind == TRIPLET_ROWS:
+        possible = ["given", "none", "random", "semi-hard"]
+    if kind == LABELLED_ROWS:
+        possible = ["none", "random"]
+    choices = [(NEGATIVES[name], name) for name in possible]
+    shape = form.settled["examples"].value
+    takes_triplets = TRIPLETS in loss_spec(config.loss).shapes
+    return {
+        "negatives": gr.update(choices=choices, value=form.shown["negatives"], visible=takes_triplets),
+        "neutral_score": gr.update(value=form.shown["neutral_score"], visible=kind == NLI_ROWS and shape == SCORED_PAIRS),
+        "score_threshold": gr.update(value=form.shown["score_threshold"], visible=kind == SCORED_ROWS and shape != SCORED_PAIRS),
+    }

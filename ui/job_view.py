@@ -1,0 +1,108 @@
+"""A job's folder on the page: a `gr.HTML` whose script asks for the view until the work is done."""
+
+import re
+import time
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core.files import read_json
+from core.jobs import JOB_FOLDERS
+from core.runs import RunFolder, Status
+from ui.data_view import findings_card, held_out_line, negatives_card, pictures, preview_table, shapes_table, summary_line
+from ui.html import problem, set_button
+from ui.live import HEAD
+from ui.studio import Studio, bound
+
+SCRIPT = (Path(__file__).parent / "data.js").read_text(encoding="utf-8")
+TEMPLATE = '<div class="job-view" aria-live="polite"></div>'
+NAME = re.compile(r"[0-9a-z][0-9a-z-]{2,79}")
+FRESH_SECONDS = 5.0
+
+
+def build_job_view(studio: Studio, elem_id: str) -> gr.HTML:
+    """Lay out the view; its value is `{"kind": job folder, "name": folder's name, ...}` and what else the view depends on.
+
+    Its events: `choose` with the settings of a pressed button, `ended` when the work has just come to its end.
+    """
+    return gr.HTML(
+        value={},
+        html_template=TEMPLATE,
+        js_on_load=SCRIPT,
+        head=HEAD,
+        server_functions=[bound(news_of_job, studio)],
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
+def news_of_job(studio: Studio, asked: list[Any]) -> dict[str, Any]:
+    """Answer the script: [value, mark of the view it shows] -> the view with its mark, and whether more is to come."""
+    value, mark = asked[0], str(asked[1])
+    if value.get("fault"):
+        return {"html": problem(str(value["fault"])), "mark": f"fault {value['fault']}", "final": True}
+    run = open_job(studio, value)
+    status = run.status() if run else None
+    if run is None or status is None:
+        return {"html": "", "mark": "nothing", "final": True}
+    progress = None if status.is_final else studio.followed.news(run.events_path, 0, 0)["progress"]
+    seen = repr((run.id, status.state, status.started, progress, _preview_age(run), sorted(value.items())))
+    answer: dict[str, Any] = {"mark": seen, "final": status.is_final, "html": ""}
+    if status.is_final:
+        answer["ended"] = time.time() - (status.finished or 0) < FRESH_SECONDS
+    if seen != mark:
+        answer["html"] = job_view(run, status, progress, value)
+    return answer
+
+
+def open_job(studio: Studio, value: Mapping[str, Any]) -> RunFolder | None:
+    """Return the folder that a view's value names, or None where it names none."""
+    kind, name = str(value.get("kind", "")), str(value.get("name", ""))
+    if kind not in JOB_FOLDERS or not NAME.fullmatch(name):
+        return None
+    return RunFolder(studio.runs_dir / kind / name)
+
+
+def _preview_age(run: RunFolder) -> int:
+    path = run.path / "preview.json"
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def job_view(run: RunFolder, status: Status, progress: Mapping[str, Any] | None, value: Mapping[str, Any]) -> str:
+    """Return a job as the page shows it, at whatever point it is."""
+    state = _state(status, progress)
+    if run.path.parent.name == ".mined":
+        return state + negatives_card(read_json(run.path / "negatives.json"), int(value.get("batch_size", 2)))
+    if run.path.parent.name == ".fetching":
+        return state
+    report, preview = read_json(run.path / "report.json"), read_json(run.path / "preview.json")
+    if report is None:
+        return state + (preview_table(preview, checking=not status.is_final) if preview else "")
+    return (
+        summary_line(report)
+        + shapes_table(report, value)
+        + preview_table(preview, checking=False)
+        + held_out_line(report)
+        + findings_card(report, value)
+        + pictures(report, value)
+    )
+
+
+def _state(status: Status, progress: Mapping[str, Any] | None) -> str:
+    if status.error.get("message"):
+        return problem(str(status.error["message"]))
+    if status.state == "queued":
+        return '<div class="hint">Waiting for its turn…</div>'
+    if status.is_final:
+        return f'<div class="hint">{escape(status.detail)}</div>'
+    said, width = status.detail, 3.0
+    if progress:
+        said, width = progress["phase"], 100 * progress["done"] / max(1, progress["total"])
+        if progress["total"] > 1 and progress["phase"] == "Reading rows":
+            said += f": {progress['done']:,} so far"
+    cancel = set_button("Cancel", {"cancel": True})
+    bar = f'<div class="bar" role="progressbar"><div style="width:{min(100.0, width):.0f}%"></div></div>'
+    return f'<div class="working"><span>{escape(said)}…</span>{bar}{cancel}</div>'

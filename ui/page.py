@@ -1,0 +1,64 @@
+"""Everything on the page that a handler reads or changes, and how handlers are called."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui.data_tab import DataTab
+from ui.loss_tab import LossTab
+from ui.model_tab import ModelTab
+from ui.run_form import FORM_KEYS, SCALE
+from ui.runs_tab import RunsTab
+from ui.train_tab import TrainTab
+
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# A fault is shown as a message on the page only where the event goes through Gradio's queue.
+MAY_FAIL: dict[str, Any] = QUIET | {"queue": True, "concurrency_limit": None}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything on the page that a handler reads or changes."""
+
+    recipe: gr.Dropdown
+    teaches: gr.HTML
+    run: gr.Dropdown
+    yours: gr.State
+    shown: gr.State
+    seen: gr.State
+    look: gr.State
+    tabs: gr.Tabs
+    model: ModelTab
+    data: DataTab
+    loss: LossTab
+    train: TrainTab
+    scores: gr.HTML
+    colour_by: gr.Radio
+    map: gr.HTML
+    runs: RunsTab
+
+    def widgets(self) -> list[Any]:
+        """Return the form's widgets in the order of `FORM_KEYS`."""
+        named = {
+            "base_model": self.model.base_model, "max_seq_length": self.model.max_seq_length, "data": self.data.data,
+            "split": self.data.split, "loss": self.loss.loss, SCALE: self.loss.scale, **self.data.settings, **self.train.settings,
+        }  # fmt: skip
+        return [named[key] for key in FORM_KEYS]
+
+    def form_inputs(self) -> list[Any]:
+        """Return what a change of the form reads."""
+        return [self.recipe, self.yours, self.shown, *self.widgets()]
+
+    def form_outputs(self) -> list[Any]:
+        """Return what a change of the form writes to."""
+        texts = [self.train.plan, self.train.table, self.loss.what, self.teaches, self.data.about]
+        choices = [self.data.row_kind, *self.data.columns, self.data.settings["mining"]]
+        return [self.yours, self.shown, *texts, *choices, *self.widgets()]
+
+    def run_outputs(self) -> list[Any]:
+        """Return what a look at the runs writes to."""
+        return [
+            self.seen, self.run, self.train.stop, self.train.cancel, self.scores, self.runs.table, self.map, self.train.live,
+            self.model.base_model,
+        ]  # fmt: skip
