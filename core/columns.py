@@ -88,7 +88,7 @@ def check_columns(columns: Mapping[str, str], have: Sequence[str], where: str) -
         exact = column if column in have else by_name.get(as_name(column))
         if exact is None:
             raise DataError(
-                f"{where} has no column {column[:40]}; it has {', '.join(have)[:120]}: choose one of these as {role}."
+                f"{where} has no column {column[:40]}; it has {', '.join(have)[:120]}: choose one of these as {role[:20]}."
             )
         found[role] = exact
     if len(set(found.values())) < len(found):
@@ -183,7 +183,7 @@ class RowReader:
         Raises:
             DataError: a label or a score cannot be read; the message names file, row and column.
         """
-        rows, keep, unlabelled = {}, pa.array([True] * len(chunk)), None
+        rows, keep, unlabelled = {}, pa.array([True] * len(chunk), pa.bool_()), None
         for role in ROLES[self.kind]:
             column = chunk[self.columns[role]].combine_chunks()
             if role in VALUE_ROLES:
@@ -236,7 +236,7 @@ class RowReader:
         for word, number in truths.items():
             words = pc.if_else(pc.equal(pc.utf8_lower(words), word), number, words)
         fits = pc.match_substring_regex(words, r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?$")
-        if not pc.all(fits).as_py():
+        if pc.any(pc.invert(fits)).as_py():
             index = pc.index(fits, False).as_py()
             raise DataError(
                 f"{self._at(index, 'score', row_number)}: the score is empty or no number; fill it in, take the row out, "

@@ -87,19 +87,29 @@ def one_word(patient: Patient) -> np.ndarray:
 
 def duplicates(patient: Patient) -> np.ndarray:
     """Mark rows that say again what an earlier one said, label or score included."""
-    return _again(patient, dict(patient.keys))
+    again: np.ndarray = _said(patient, patient.keys).duplicated().to_numpy()
+    return again
 
 
-def _again(patient: Patient, keys: Mapping[str, np.ndarray]) -> np.ndarray:
-    table = pd.DataFrame(keys)
+def _said(patient: Patient, keys: Mapping[str, np.ndarray]) -> pd.Series:
+    """Number rows by what they say, (rows,): equal keys and an equal label or score have equal numbers."""
+    table = pd.DataFrame(dict(keys))
     if patient.value:
         table = table.assign(value=patient.frame[patient.value].to_numpy())
-    return table.duplicated().to_numpy()
+    return table.groupby(list(table), sort=False).ngroup()
 
 
 def near_duplicates(patient: Patient) -> np.ndarray:
-    """Mark rows that nearly say again what an earlier one said: text by text in one group of near duplicates, no exact repeat."""
-    near: np.ndarray = _again(patient, _near_keys(patient)[0]) & ~duplicates(patient)
+    """Mark rows that nearly say again what an earlier one said: text by text in its groups of near duplicates.
+
+    Exact repeats of the first such row are not marked; those of a marked row are, or they would stay when it goes.
+    """
+    return _nearly_again(patient, _near_keys(patient)[0])
+
+
+def _nearly_again(patient: Patient, keys: Mapping[str, np.ndarray]) -> np.ndarray:
+    exact = _said(patient, patient.keys)
+    near: np.ndarray = (exact != exact.groupby(_said(patient, keys), sort=False).transform("first")).to_numpy()
     return near
 
 
@@ -186,7 +196,7 @@ def _examine_near(patient: Patient) -> list[Finding]:
     keys, groups, compared = _near_keys(patient)
     if not groups:
         return []
-    rows = int((_again(patient, keys) & ~duplicates(patient)).sum())
+    rows = int(_nearly_again(patient, keys).sum())
     texts = sum(map(len, groups))
     limit = f" (of the first {compared:,} texts)" if compared == MOST_COMPARED_TEXTS else ""
     text = f"texts in {len(groups):,} groups say nearly the same{limit}; {rows:,} rows only repeat an earlier one with such texts"

@@ -146,6 +146,7 @@ def keep_triplets(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
 
 def triplets_to_scored_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
     """Make two pairs of each triplet: the positive scores 1, the negative 0."""
+    rows = rows.reset_index(drop=True)
     near = rows[["anchor", "positive"]].set_axis(["sentence1", "sentence2"], axis=1).assign(score=np.float32(1))
     far = rows[["anchor", "negative"]].set_axis(["sentence1", "sentence2"], axis=1).assign(score=np.float32(0))
     # Side by side in the file, as they were in the row.

@@ -55,7 +55,7 @@ def telling(model: "SentenceTransformer", told: Told, total: int) -> Iterator[No
         nonlocal done
         named = next((name for name in ("inputs", "sentences") if name in options), None)
         texts, *others = [options.pop(named)] if named else arguments
-        if isinstance(texts, str):
+        if isinstance(texts, str) or not len(texts):
             return plain(texts, *others, **options)
         parts = []
         for start in range(0, len(texts), CHUNK_TEXTS):
@@ -94,6 +94,8 @@ def mine_negatives(
     from datasets import Dataset  # noqa: PLC0415  a worker has it, the page's process must not
     from sentence_transformers.util import mine_hard_negatives  # noqa: PLC0415
 
+    if not len(pairs):
+        raise DataError("The rows give no positive pairs, so there is nothing to find a negative for; choose other data.")
     corpus = pairs["positive"].nunique()
     if corpus < 2:
         raise DataError("All positives are the same text, so there is no negative to find; choose other data.")

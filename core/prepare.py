@@ -11,7 +11,17 @@ from core.config import RunConfig
 from core.data_catalogue import called
 from core.doctor import admit, examine, mend
 from core.errors import ConfigError, DataError, StudioError
-from core.examples import CLASS_PAIRS, LABELLED_TEXTS, NLI_ROWS, POSITIVE_PAIRS, SCORED_PAIRS, TRIPLETS, convert, shapes_from
+from core.examples import (
+    CLASS_PAIRS,
+    LABELLED_TEXTS,
+    NLI_ROWS,
+    POSITIVE_PAIRS,
+    SCORED_PAIRS,
+    TRIPLETS,
+    class_numbers,
+    convert,
+    shapes_from,
+)
 from core.files import write_json
 from core.groups import hold_out
 from core.locks import lock
@@ -86,7 +96,10 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
     kept, held = patient.frame[~part.mask].reset_index(drop=True), patient.frame[part.mask].reset_index(drop=True)
     examples = make_examples(config, kept, rows.kind, shape, places, work)
     _check_use(config, rows.kind, shape, examples)
-    names = class_names(kept, rows.kind)
+    names = class_names(patient.frame, rows.kind)
+    if shape == LABELLED_TEXTS:
+        # A class has one number in the held-out part and in the rest.
+        examples["label"] = class_numbers(patient.frame["label"])[~part.mask]
     write_preview(folder, shape, examples, names, whole=False)
     work.progress("Looking for what is wrong", 1, 3)
     held_shape = held_out_shape(config, rows.kind, shape)
@@ -105,6 +118,8 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
     }
     examples.to_parquet(folder / "examples.parquet", index=False)
     held_examples = convert(held, rows.kind, held_shape, choices_of(config)) if len(held) else examples.head(0)
+    if held_shape == LABELLED_TEXTS:
+        held_examples = held_examples.assign(label=class_numbers(patient.frame["label"])[part.mask])
     held_examples.to_parquet(folder / "held-out.parquet", index=False)
     write_preview(folder, shape, examples, names, whole=True)
     write_json(folder / "report.json", report)

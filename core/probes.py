@@ -15,9 +15,14 @@ from core.sources import Asked, load_rows
 PARTS = {ENTAILMENT: "follows from it", NEUTRAL: "may or may not", CONTRADICTION: "contradicts it"}
 
 
+GROUPS_A_TOPIC = 4
+
+
 def probe_texts() -> pd.DataFrame:
-    """Return the sample's distinct sentences as text, topic, part (premise, or how it stands to its premise)."""
+    """Return sentences of the sample, 20 of each topic, as text, topic, part (premise, or how it stands to its premise)."""
     rows = load_rows(Asked("sample"), Places()).frame
+    groups = rows.drop_duplicates("premise").groupby("topic", sort=False).head(GROUPS_A_TOPIC)["premise"]
+    rows = rows[rows["premise"].isin(groups)]
     premises = rows[["premise", "topic"]].set_axis(["text", "topic"], axis=1).assign(part="premise")
     hypotheses = rows[["hypothesis", "topic"]].set_axis(["text", "topic"], axis=1).assign(part=rows["label"].map(PARTS))
     return pd.concat([premises, hypotheses]).drop_duplicates("text").reset_index(drop=True)

@@ -23,6 +23,7 @@ from core.tables import FILE_ENDINGS, TableFile, look_into
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
 UPLOADS, FETCHED = ".uploads", ".fetched"
 HEAD_ROWS = 1000
+HEAD_BYTES = 1 << 20
 
 
 class Table(Protocol):
@@ -82,7 +83,7 @@ class Asked:
 def locate(data: str, split: str, places: Places) -> Path | None:
     """Return the file of one data set's split, or None where it lies in no folder."""
     if data.startswith("file:"):
-        path = Path(data.removeprefix("file:")).expanduser()
+        path = _own_path(data)
         return path if _is_file(path) else None
     if data == "sample":
         return _in_folder(SAMPLE_FOLDER, split)
@@ -92,6 +93,14 @@ def locate(data: str, split: str, places: Places) -> Path | None:
     folders = [places.data_dir / data] if places.data_dir and not data.startswith("hub:") else []
     folders += [fetched_folder(runs_dir, data)] if runs_dir else []
     return next((found for folder in folders if (found := _in_folder(folder, split))), None)
+
+
+def _own_path(data: str) -> Path:
+    path = Path(data.removeprefix("file:"))
+    try:
+        return path.expanduser()
+    except RuntimeError:  # ~ and the name of nobody here
+        return path
 
 
 def fetched_folder(runs_dir: Path, data: str) -> Path:
@@ -111,6 +120,13 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def is_here(data: str, split: str, places: Places) -> bool:
     """Tell whether all parts of a choice such as `snli+mnli` lie in files, without reading them."""
     return all(locate(name, split, places) for name in data_parts(data))
@@ -122,8 +138,8 @@ def name_of(data: str, path: Path) -> str:
         about = read_json(path.with_name(f"{path.stem}.about")) or {}
         return str(about.get("name", "the uploaded file"))[:80]
     if data.startswith("hub:"):
-        return f"{data.removeprefix('hub:')[:60]}/{path.stem}"
-    return f"{path.parent.name}/{path.name}"
+        return f"{data.removeprefix('hub:')[:50]}/{path.stem[:30]}"
+    return f"{path.parent.name[-30:]}/{path.name[-50:]}"
 
 
 def open_table(data: str, split: str, places: Places) -> Table:
@@ -147,8 +163,8 @@ def open_table(data: str, split: str, places: Places) -> Table:
 
 def _not_found(name: str, split: str, data_dir: Path | None) -> str:
     if name.startswith("file:"):
-        path = Path(name.removeprefix("file:"))
-        if path.is_dir():
+        path = _own_path(name)
+        if _is_folder(path):
             return f"{str(path)[-150:]} is a folder; name a file in it."
         return f"There is no file {str(path)[-150:]}; check the path."
     if name.startswith("upload:"):
@@ -200,6 +216,8 @@ def peek(data: str, split: str, places: Places) -> Peek:
 @functools.lru_cache(maxsize=64)
 def _peek(data: str, path: Path, size: int, changed: int) -> Peek:
     table = look_into(path, name_of(data, path))
+    # The page looks at the head only, and has little memory.
+    table.block_bytes = HEAD_BYTES
     head = _head(table)
     return Peek(tuple(table.columns), guess_columns(head, table.where), tuple(table.notes))
 
@@ -267,12 +285,13 @@ def _load_part(name: str, asked: Asked, places: Places, watcher: Watcher) -> Row
             break
     if reader is None:
         raise DataError(f"{table.where} has a header and no rows; add rows.")
+    until = table.row_number(done - 1) if asked.max_rows and done >= asked.max_rows else None
     clean = pa.concat_tables(chunks)
     if not len(clean):
         raise DataError(f"{table.where} has no row with {_needs(reader)}; check its columns.")
     frame, notes, sha256 = _as_frame(clean, reader)
     found = "the sample that ships with the studio" if name == "sample" else table.where
-    return Rows(frame, reader.kind, found, sha256, dict(reader.dropped), (*table.notes, *_ragged_note(table), *notes))
+    return Rows(frame, reader.kind, found, sha256, dict(reader.dropped), (*table.notes, *_ragged_note(table, until), *notes))
 
 
 def _as_frame(clean: pa.Table, reader: RowReader) -> tuple[pd.DataFrame, tuple[str, ...], str]:
@@ -310,10 +329,11 @@ def _needs(reader: RowReader) -> str:
     return f"{('a text', 'two texts', 'three texts')[texts - 1]}{' and a label' if 'label' in reader.columns else ''}"
 
 
-def _ragged_note(table: Table) -> tuple[str, ...]:
-    if not table.skipped:
+def _ragged_note(table: Table, until: int | None) -> tuple[str, ...]:
+    skipped = [row for row in table.skipped if until is None or row <= until]
+    if not skipped:
         return ()
-    rows, first = len(table.skipped), table.skipped[0]
+    rows, first = len(skipped), skipped[0]
     have, are = ("row has", "is") if rows == 1 else ("rows have", "are")
     return (f"{rows:,} {have} more or fewer cells than the header and {are} left out (the first: row {first})",)
 

@@ -35,7 +35,7 @@ def take_in(path: Path, name: str, runs_dir: Path) -> Upload:
     kept = path.with_suffix(ending) if ending in FILE_ENDINGS else path.with_suffix(".csv")
     path.rename(kept)
     try:
-        look_into(kept, name)
+        look_into(kept, name[:80])
     except DataError:
         kept.unlink(missing_ok=True)
         raise
@@ -43,6 +43,9 @@ def take_in(path: Path, name: str, runs_dir: Path) -> Upload:
     folder = runs_dir / UPLOADS
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for ending in FILE_ENDINGS:
+            # The same bytes under another ending are read in another way: what came last counts.
+            (folder / f"{digest}{ending}").unlink(missing_ok=True)
         shutil.move(kept, folder / f"{digest}{kept.suffix}")
         write_json(folder / f"{digest}.about", {"name": name})
     except OSError as error:

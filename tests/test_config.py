@@ -65,7 +65,7 @@ def test_unknown_choice_is_refused_with_the_known_ones(field: str) -> None:
 @pytest.mark.parametrize("field", CHOICES)
 def test_listed_choices_are_those_that_the_field_takes(field: str) -> None:
     for choice in CHOICES[field]:
-        assert getattr(RunConfig.model_validate({field: choice}), field) == choice
+        assert getattr(RunConfig.model_validate({field: choice, "kind": "prepare"}), field) == choice
 
 
 def test_unknown_setting_is_refused_with_its_likely_name() -> None:
@@ -141,3 +141,37 @@ def test_name_given_as_a_number_and_number_given_as_yes_are_refused() -> None:
         build_config({"loss": 5})
     with pytest.raises(ConfigError, match="batch_size: 'True' cannot be used"):
         build_config({"loss": "softmax", "batch_size": True})
+
+
+@pytest.mark.parametrize("data", ["file:/a/b.csv", "upload:" + "0" * 64, "hub:owner/name", "hub:owner/name:part@v1.0"])
+def test_data_of_ones_own_is_named(data: str) -> None:
+    assert build_config({"data": data}).data == data
+
+
+@pytest.mark.parametrize("data", ["upload:../../etc/passwd", "upload:12", "hub:", "hub:a/b/c", "hub:../x/y", "hub:a b", "imdb"])
+def test_names_that_lead_elsewhere_are_refused(data: str) -> None:
+    assert fault_of(data=data).field == "data"
+
+
+def test_yardsticks_are_never_trained_on() -> None:
+    for data, split in (("stsb", "validation"), ("sample", "validation"), ("banking77", "test")):
+        assert "never for training" in str(fault_of(data=data, split=split, loss="cosine-similarity"))
+
+
+def test_columns_tell_the_kind_of_rows_or_are_refused() -> None:
+    assert build_config({"columns": {"anchor": "title", "positive": "body"}}).columns["anchor"] == "title"
+    assert "these roles make no rows together" in str(fault_of(columns={"anchor": "title", "score": "n"}))
+
+
+@pytest.mark.parametrize(("given", "share"), [(True, 0.1), (False, 0.0), (0, 0.0), (0.25, 0.25), (None, None)])
+def test_holdout_is_a_share_or_yes_or_no(given: Any, share: float | None) -> None:
+    assert build_config({"holdout": given}).holdout == share
+
+
+def test_fixes_are_known_and_stand_in_the_order_in_which_they_are_made() -> None:
+    assert build_config({"fixes": ["drop-overlap", "drop-one-word"]}).fixes == ("drop-one-word", "drop-overlap")
+    assert "drop-duplicates" in str(fault_of(fixes=["drop-everything"]))
+
+
+def test_window_of_ranks_has_to_be_open() -> None:
+    assert "rank_to" in str(fault_of(mining={"rank_from": 50, "rank_to": 50}))

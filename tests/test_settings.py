@@ -102,7 +102,8 @@ def test_shape_follows_from_loss_and_rows(values: dict[str, Any], rows: str, sha
     ("loss", "rows", "shape"),
     [
         ("softmax", SCORED_ROWS, "class-pairs"), ("mnr", SCORED_ROWS, "positive-pairs"), ("mnr", LABELLED_ROWS, "positive-pairs"),
-        ("mnr", TRIPLET_ROWS, "triplets"), ("cosine-similarity", TRIPLET_ROWS, "scored-pairs"), ("mnr", PAIR_ROWS, "positive-pairs"),
+        ("mnr", TRIPLET_ROWS, "triplets"), ("cosine-similarity", TRIPLET_ROWS, "scored-pairs"),
+        ("mnr", PAIR_ROWS, "positive-pairs"),
     ],
 )  # fmt: skip
 def test_rows_become_what_the_loss_takes(loss: str, rows: str, shape: str) -> None:
@@ -116,7 +117,7 @@ def test_rows_that_a_loss_cannot_take_are_refused_with_what_they_give(loss: str,
 
 
 def test_hard_negatives_without_labels_need_a_judge() -> None:
-    with pytest.raises(ConfigError, match="set mining.judge to its folder, or choose semi-hard"):
+    with pytest.raises(ConfigError, match=r"set mining\.judge to its folder, or choose semi-hard"):
         shape_for(build_config({"negatives": "hard"}), PAIR_ROWS)
     assert shape_for(build_config({"negatives": "hard", "mining": {"judge": "a folder"}}), PAIR_ROWS) == "triplets"
 

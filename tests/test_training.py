@@ -43,7 +43,7 @@ def test_each_recipe_leaves_model_scores_events_and_map(recipe: str, runs_dir: P
     assert set(run.scores("before")) == set(run.scores("after")) == {"stsb/validation"}
     assert len(run.scores("after")["stsb/validation"]) == 10
     places = read_json(run.path / "snapshots" / "pca.json")
-    assert len(places["texts"]) == len(places["before"]) == len(places["after"]) == 240
+    assert len(places["texts"]) == len(places["before"]) == len(places["after"]) == 480
     assert places["before"] != places["after"]
 
 
@@ -108,7 +108,7 @@ def test_examples_that_the_rows_cannot_become_are_refused(runs_dir: Path, small_
         override(recipe_config("mnr"), {"data": "stsb", "negatives": "hard"})
     path = small_data / "texts.txt"
     path.write_text("a plain text\nanother one\na third one\n")
-    with pytest.raises(ConfigError, match="texts.txt gives plain-texts"):
+    with pytest.raises(ConfigError, match=r"texts\.txt gives plain-texts"):
         trained(runs_dir, small_data, RunConfig(data=f"file:{path}", loss="mnr"))
 
 
@@ -123,10 +123,14 @@ def test_examples_that_the_rows_cannot_become_are_refused(runs_dir: Path, small_
 def test_own_files_are_trained_on(runs_dir: Path, small_data: Path, content: str, settings: dict[str, Any]) -> None:
     animals = ["otter", "falcon", "badger", "salmon", "beetle", "heron", "marten", "viper", "lynx", "raven"]
     end = ["", ",5", ",1"] if "score" in content else ["", "", ""]
-    rows = [f"the {a} number {n} sleeps by the river,a {a} is resting near water {n}{end[1 + n % 2]}\n" for n in range(6) for a in animals]
+    rows = [
+        f"the {a} number {n} sleeps by the river,a {a} is resting near water {n}{end[1 + n % 2]}\n"
+        for n in range(6)
+        for a in animals
+    ]
     path = small_data / "mine.csv"
     path.write_text(content + "".join(rows))
-    run = trained(runs_dir, small_data, override(build_config({}), {"data": f"file:{path}", **SHORT, **settings}))
+    run = trained(runs_dir, small_data, override(build_config({}), {**SHORT, "data": f"file:{path}", **settings}))
     status = run.status()
     assert status is not None and status.state == "done"
     assert run.resolved()["data"]["held_out"] == 6
