@@ -19,7 +19,7 @@ from core.run_log import RunLog
 from core.sources import fetched_folder
 from core.tables import CHUNK_ROWS, as_cell
 
-PATIENCE_SECONDS = 3.5
+PATIENCE_SECONDS = 3.0
 Progress = Callable[[str, int, int], None]
 
 

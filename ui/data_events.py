@@ -8,12 +8,9 @@ from core.doctor_fixes import FIXES
 from core.errors import StudioError, one_sentence
 from core.examples import POSITIVE_PAIRS
 from core.losses import LOSSES, loss_spec
-from ui.data_tab import (
-    GET,
+from ui.data_requests import (
     cancel_job,
-    choose_columns,
     compare_negatives,
-    data_choices,
     data_config,
     get_from_hub,
     get_named,
@@ -21,6 +18,7 @@ from ui.data_tab import (
     upload_file,
     use_path,
 )  # fmt: skip
+from ui.data_tab import GET, choose_columns, data_choices
 from ui.form_events import edit_form, form_answer, request_view
 from ui.page import MAY_FAIL, QUIET, Page
 from ui.run_form import FORM_KEYS, set_values

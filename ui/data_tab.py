@@ -1,33 +1,24 @@
 """The Data tab: where rows come from, which column is what, and the prepared file as the loss will see it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from core.base_models import kind_of, length_limit
 from core.columns import kind_of_columns
-from core.config import RunConfig, build_config
-from core.data_catalogue import DATA_SETS, YARDSTICKS, data_parts, hub_name
-from core.errors import ConfigError, DataError, StudioError, one_sentence
+from core.config import RunConfig
+from core.data_catalogue import DATA_SETS, YARDSTICKS, data_parts
+from core.errors import StudioError
 from core.examples import ROLES
 from core.files import read_json
-from core.hub import may_be_cached, what_to_get
-from core.jobs import ask, fetched_names
-from core.losses import loss_spec
-from core.recipes import recipe_config
-from core.runs import RunFolder
-from core.settings import override, settle
-from core.sources import fetched_folder, is_here, locate, peek
-from core.supervisor import ensure_supervisor
-from core.uploads import list_uploads, take_in
+from core.hub import what_to_get
+from core.jobs import fetched_names
+from core.sources import fetched_folder, is_here, peek
+from core.uploads import list_uploads
 from ui.data_view import KIND_NAMES
 from ui.html import hint
-from ui.job_view import build_job_view, open_job
-from ui.run_form import nested
+from ui.job_view import build_job_view
 from ui.studio import Studio
 
 GET = {"stsb": ("Get STSB", ("stsb",)), "nli": ("Get NLI", ("snli", "mnli"))}
@@ -144,12 +135,12 @@ def _lay_out_shaping() -> dict[str, Any]:
 def data_choices(studio: Studio) -> list[tuple[str, str]]:
     """Return the catalogue, each entry saying whether it is on this machine, then the person's own."""
     names = ["sample", "snli", "mnli", "snli+mnli", *(name for name in DATA_SETS if name not in ("sample", "snli", "mnli"))]
-    catalogue = [(_title(name) + ("" if is_here(name, "train", studio.places) else " (not here)"), name) for name in names]
+    catalogue = [(title_of(name) + ("" if is_here(name, "train", studio.places) else " (not here)"), name) for name in names]
     uploads = [(f"Your file: {upload.name}", upload.data) for upload in list_uploads(studio.runs_dir)]
     return catalogue + uploads + [(f"Hub: {name.removeprefix('hub:')}", name) for name in fetched_names(studio.runs_dir)]
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
     return " + ".join(DATA_SETS[part].title for part in data_parts(name))
 
 
@@ -160,56 +151,6 @@ def split_choices(studio: Studio, data: str) -> list[str]:
         return [split for split in DATA_SETS[first].splits if (first, split) not in YARDSTICKS]
     about = read_json(fetched_folder(studio.runs_dir, first) / "about.json") or {} if first.startswith("hub:") else {}
     return list(about.get("splits", ["train"]))
-
-
-def data_config(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str, kind: str = "prepare") -> RunConfig:
-    """Return the configuration of a preparation; it may be looked at in a shape that the loss does not take.
-
-    Raises:
-        StudioError: a setting is wrong.
-    """
-    base = recipe_config(recipe).model_copy(update={"kind": kind})
-    config = override(base, nested(yours), studio.places)
-    return build_config(config.model_dump() | {"examples": look, "negatives": None}) if look else config
-
-
-def request_data(studio: Studio, recipe: str, yours: dict[str, Any], look: str) -> dict[str, Any]:
-    """Ask for the prepared file of the form as it is; the answer is the view's value."""
-    try:
-        config = data_config(studio, recipe, yours, look)
-        missing = _missing(studio, config)
-        if missing:
-            return {"fault": missing}
-        run = ask(config, studio.places)
-        ensure_supervisor(studio.runs_dir)
-        return _view_of(studio, config, run)
-    except (StudioError, OSError) as error:
-        return {"fault": one_sentence(error)}
-
-
-def _view_of(studio: Studio, config: RunConfig, run: RunFolder) -> dict[str, Any]:
-    settled = settle(config, kind_of(config.base_model, studio.runs_dir), studio.machine)
-    longest = length_limit(config.base_model, studio.runs_dir)
-    return {
-        "kind": run.path.parent.name,
-        "name": run.id,
-        "batch_size": settled["batch_size"].value,
-        "limit": config.max_seq_length or longest,
-        "longest": longest,
-        "in_batch": loss_spec(config.loss).in_batch_negatives,
-    }
-
-
-def _missing(studio: Studio, config: RunConfig) -> str:
-    """Say what to do about catalogue data that lies in no folder; a copy in the Hub's cache is found by the worker."""
-    gone = [name for name in data_parts(config.data) if name in DATA_SETS and locate(name, config.split, studio.places) is None]
-    if not gone or all(may_be_cached(hub_name(name).id) for name in gone):
-        return ""
-    where = f"your data folder ({studio.data_dir})" if studio.data_dir else "a data folder (none is set: --data-dir)"
-    return (
-        f"{_title('+'.join(gone))} is not here. Get it from the Hub under the button below the data's name, "
-        f"put {gone[0]}/{config.split}.csv into {where}, or choose the sample."
-    )
 
 
 def about_data(config: RunConfig) -> str:
@@ -255,87 +196,3 @@ def choose_columns(kind: str, *chosen: str | None) -> dict[str, str]:
         missing = ", ".join(role for role in roles if role not in columns)
         raise gr.Error(f"Choose a column for: {missing}.", print_exception=False)
     return columns
-
-
-def guess_for_kind(studio: Studio, data: str, split: str, kind: str, chosen: tuple[str | None, ...]) -> dict[str, str]:
-    """Return columns for another kind of rows: those that were chosen, then the file's others in order."""
-    have = peek(data_parts(data)[0], split, studio.places).have
-    order = [column for column in chosen if column in have] + [column for column in have if column not in chosen]
-    if len(order) < len(ROLES[kind]):
-        raise DataError(
-            f"{KIND_NAMES[kind]} needs {len(ROLES[kind])} columns, and this file has {len(have)}; choose another kind."
-        )
-    return dict(zip(ROLES[kind], order, strict=False))
-
-
-def upload_file(studio: Studio, path: str) -> str:
-    """Take a file in and return what a configuration calls it.
-
-    Raises:
-        gr.Error: it is no table; what was chosen before stays.
-    """
-    try:
-        return take_in(Path(path), Path(path).name, studio.runs_dir).data
-    except (StudioError, OSError) as error:
-        raise gr.Error(one_sentence(error), print_exception=False) from None
-
-
-def use_path(studio: Studio, text: str) -> str:
-    """Return the data's name for a file on this machine.
-
-    Raises:
-        gr.Error: there is no such file, or it is no table.
-    """
-    data = f"file:{text.strip()}"
-    try:
-        peek(data, "train", studio.places)
-    except (StudioError, OSError) as error:
-        raise gr.Error(one_sentence(error), print_exception=False) from None
-    return data
-
-
-def get_named(studio: Studio, key: str) -> dict[str, Any]:
-    """Queue the fetching of what a Get button names; the answer is the fetching view's value."""
-    return _fetch(studio, [{"data": name} for name in GET[key][1]])
-
-
-def get_from_hub(
-    studio: Studio, name: str, configuration: str, split: str, revision: str, max_rows: float | None
-) -> dict[str, Any]:
-    """Queue the fetching of a Hub data set as it was typed."""
-    full = f"hub:{name.strip()}" + (f":{configuration.strip()}" if configuration.strip() else "")
-    full += f"@{revision.strip()}" if revision.strip() else ""
-    return _fetch(studio, [{"data": full, "split": split.strip() or "train", "max_rows": int(max_rows) if max_rows else None}])
-
-
-def _fetch(studio: Studio, asked: list[dict[str, Any]]) -> dict[str, Any]:
-    try:
-        for values in asked:
-            hub_name(values["data"])
-            run = ask(build_config(values | {"kind": "fetch"}), studio.places)
-        ensure_supervisor(studio.runs_dir)
-    except (ConfigError, StudioError, OSError) as error:
-        return {"fault": one_sentence(error)}
-    return {"kind": run.path.parent.name, "name": run.id, "data": asked[-1]["data"]}
-
-
-def compare_negatives(studio: Studio, recipe: str, yours: dict[str, Any]) -> dict[str, Any]:
-    """Ask for the same anchors with each kind of negative; the answer is the view's value."""
-    try:
-        config = data_config(studio, recipe, yours, "", "mine")
-        missing = _missing(studio, config)
-        if missing:
-            return {"fault": missing}
-        run = ask(config, studio.places)
-        ensure_supervisor(studio.runs_dir)
-        return _view_of(studio, config, run)
-    except (StudioError, OSError) as error:
-        return {"fault": one_sentence(error)}
-
-
-def cancel_job(studio: Studio, value: Mapping[str, Any]) -> None:
-    """End the work that a view shows."""
-    run = open_job(studio, value)
-    if run is not None and run.status() is not None:
-        run.request_cancel()
-        ensure_supervisor(studio.runs_dir)

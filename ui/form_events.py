@@ -11,7 +11,8 @@ from core.losses import loss_spec
 from core.prepared import MINED
 from core.recipes import RECIPES
 from core.settings import row_kind
-from ui.data_tab import MOST_COLUMNS, about_data, column_widgets, data_config, request_data, split_choices
+from ui.data_requests import data_config, request_data
+from ui.data_tab import MOST_COLUMNS, about_data, column_widgets, split_choices
 from ui.html import hint, problem
 from ui.loss_tab import describe_loss
 from ui.page import QUIET, Page
