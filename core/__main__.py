@@ -3,33 +3,25 @@
 import argparse
 import json
 import os
-import shutil
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from core.base_models import BASE_MODELS, kind_of
+from core.command_jobs import answer, fetch_rows, follow, mine_triplets
 from core.config import RunConfig, build_config, parse_assignments
-from core.data_catalogue import data_parts, hub_name
-from core.errors import ConfigError, DataError, StudioError, one_sentence
+from core.data_catalogue import data_parts
+from core.errors import ConfigError, StudioError, one_sentence
 from core.files import read_json
-from core.jobs import ask
 from core.listing import list_rows, print_table, run_seconds
 from core.places import Places, data_dir_from, runs_dir_from
-from core.prepared import MINED, find_prepared
 from core.recipes import recipe_config
 from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
-from core.series import FollowedRun
 from core.settings import override
 from core.sources import locate
 from core.supervisor import ensure_supervisor
 
-POLL_SECONDS = 0.1
-ENSURE_SECONDS = 1.0
 FAULT_EXIT, FAILED_EXIT = 2, 1
 
 
@@ -106,10 +98,10 @@ def train_run(given: argparse.Namespace) -> int:
     for name in data_parts(config.data):
         if name.startswith("hub:") and locate(name, config.split, places) is None:
             # Naming a data set of the Hub is asking for it.
-            _answer(build_config({"kind": "fetch", "data": name, "split": config.split, "max_rows": config.max_rows}), places)
+            answer(build_config({"kind": "fetch", "data": name, "split": config.split, "max_rows": config.max_rows}), places)
     run = create_run(runs_dir, config, data_dir)
     print(f"Run {run.id}", file=sys.stderr)
-    status = _follow(run)
+    status = follow(run)
     result: dict[str, Any] = {
         "run": run.id,
         "state": status.state,
@@ -142,33 +134,6 @@ def _asked_config(given: argparse.Namespace, places: Places) -> RunConfig:
     return override(build_config({}), asked | yours, places)
 
 
-def _follow(run: RunFolder) -> Status:
-    """Draw a progress bar on stderr until the run has ended."""
-    followed, ensured = FollowedRun(run.events_path), 0.0
-    with tqdm(total=None, unit="step", file=sys.stderr, leave=True) as bar:
-        while True:
-            if time.monotonic() - ensured > ENSURE_SECONDS:
-                ensure_supervisor(run.runs_dir)
-                ensured = time.monotonic()
-            status = run.status()
-            if status is None:
-                raise ConfigError("", f"Run {run.id} was deleted while it went on.")
-            followed.read_on()
-            _draw(bar, status, followed)
-            if status.is_final:
-                return status
-            time.sleep(POLL_SECONDS)
-
-
-def _draw(bar: "tqdm[Any]", status: Status, followed: FollowedRun) -> None:
-    bar.set_description(status.state if status.state != "queued" else "waiting for its turn", refresh=False)
-    if followed.steps:
-        last = followed.steps[-1]
-        bar.total, bar.n = last["total_steps"], last["step"]
-        bar.set_postfix(loss=f"{last['loss']:.4f}", refresh=False)
-    bar.refresh()
-
-
 def _exit_code(status: Status) -> int:
     if status.state == "done" or (status.state == "stopped" and status.has_model):
         return 0
@@ -177,33 +142,12 @@ def _exit_code(status: Status) -> int:
     return FAULT_EXIT if status.error.get("before_first_step") and status.error.get("kind") != "bug" else FAILED_EXIT
 
 
-def _answer(config: RunConfig, places: Places) -> RunFolder:
-    """Queue a job, follow it, and return its folder.
-
-    Raises:
-        DataError: it failed; the sentence is the worker's.
-    """
-    run = ask(config, places)
-    status = _follow(run)
-    if status.state != "done":
-        raise DataError(str(status.error.get("message") or status.detail))
-    return run
-
-
 def mine_negatives(given: argparse.Namespace) -> int:
     """Prepare triplets with mined negatives through the queue, and copy them out."""
     places = _places(given)
     if not given.out.parent.is_dir():
         raise ConfigError("", f"There is no folder {str(given.out.parent)[-120:]} to write in; choose another --out.")
-    config = _asked_config(given, places)
-    negatives = config.negatives if config.negatives in MINED else "semi-hard"
-    config = build_config(config.model_dump() | {"kind": "prepare", "negatives": negatives, "examples": None})
-    ensure_runs_dir(_runs_dir(places))
-    prepared = find_prepared(_answer(config, places).path)
-    assert prepared is not None
-    shutil.copyfile(prepared.path, given.out)
-    said = {"out": str(given.out), "examples": prepared.report["examples"], "negatives": prepared.report["negatives"]}
-    print(json.dumps(said | {"left_out": prepared.report["shapes"]["positive-pairs"] - said["examples"]}))
+    print(json.dumps(mine_triplets(_asked_config(given, places), given.out, places)))
     return 0
 
 
@@ -212,9 +156,7 @@ def fetch_data(given: argparse.Namespace) -> int:
     places = _places(given)
     ensure_runs_dir(_runs_dir(places))
     config = build_config({"kind": "fetch", "data": given.data, "split": given.split, "max_rows": given.max_rows})
-    hub_name(config.data)
-    status = _answer(config, places).status()
-    print(json.dumps({"data": given.data, "answer": status.detail if status else ""}))
+    print(json.dumps({"data": given.data, "answer": fetch_rows(config, places)}))
     return 0
 
 
@@ -229,7 +171,7 @@ def score_model(given: argparse.Namespace) -> int:
     kind_of(base_model, runs_dir)
     config = build_config({"kind": "score", "base_model": base_model, "data": given.on, "split": given.split})
     run = create_run(runs_dir, config, data_dir)
-    status = _follow(run)
+    status = follow(run)
     scores = run.scores("after")
     if status.state == "done":
         delete_run(run)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.examples import LABELLED_ROWS, NLI_LABELS, NLI_ROWS, ROLES, SCORED_ROWS, text_keys, text_roles
-from core.near_duplicates import near_duplicate_groups
+from core.near_duplicates import UNSPACED, near_duplicate_groups
 
 MOST_COMPARED_TEXTS = 100_000
 SCORES_DISAGREE_FROM = 0.2
@@ -80,7 +80,8 @@ def _as_words(patient: Patient, column: str, value: Any) -> str:
 
 def one_word(patient: Patient) -> np.ndarray:
     """Mark rows with a text of a single word, (rows,) bool."""
-    lone = [~patient.frame[column].str.contains(r"\s", regex=True).to_numpy(dtype=bool) for column in patient.texts]
+    several = rf"\s|[{UNSPACED}]"
+    lone = [~patient.frame[column].str.contains(several, regex=True).to_numpy(dtype=bool) for column in patient.texts]
     marked: np.ndarray = np.logical_or.reduce(lone)
     return marked
 

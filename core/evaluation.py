@@ -18,7 +18,7 @@ from core.examples import SCORED_ROWS
 from core.files import read_json, write_json
 from core.machine import library_versions
 from core.places import Places
-from core.sources import Asked, Rows, load_rows, yardstick_rows
+from core.rows import Asked, Rows, load_rows, yardstick_rows
 
 SIMILARITIES = ["cosine", "dot", "manhattan", "euclidean"]
 CHUNK_TEXTS = 512

@@ -115,6 +115,8 @@ def nli_to_triplets(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
     turn = entailed.groupby("premise", sort=False).cumcount().to_numpy()
     entailed["turn"] = turn % entailed["premise"].map(on_hand).to_numpy(dtype=np.int64)
     joined = entailed.merge(contradictions, on=["premise", "turn"], how="left", suffixes=("", "_against"))
+    # A pair that the rows call both things would be its own negative.
+    joined = joined[joined["hypothesis"] != joined["hypothesis_against"]]
     return _renamed(joined, ("premise", "hypothesis", "hypothesis_against"), TRIPLETS)
 
 
@@ -206,21 +208,35 @@ def to_unlabelled_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
 
     The chapter's Augmented SBERT: a cross-encoder then gives them silver labels (Thakur et al. 2021, arXiv:2010.08240, sec. 3).
     """
-    first, second = (column for column in rows.columns[:2])
-    left, right = pd.factorize(rows[first]), pd.factorize(rows[second])
-    wide = len(right[1])
-    gold = np.unique(left[0].astype(np.int64) * wide + right[0])
-    wanted = min(RECOMBINED_FOR_EACH * len(rows), len(left[1]) * wide - len(gold))
+    firsts, seconds, taken = _recombinable(rows)
+    wide = len(seconds)
+    possible = len(firsts) * wide - len(taken)
+    wanted = min(RECOMBINED_FOR_EACH * len(rows), possible)
     rng = np.random.default_rng(choices.seed)
     found = np.empty(0, dtype=np.int64)
-    if wanted * 2 > len(left[1]) * wide - len(gold):
+    if wanted * 2 > possible:
         # Nearly all there are: draw from the list itself.
-        found = rng.permutation(np.setdiff1d(np.arange(len(left[1]) * wide), gold))[:wanted]
+        found = rng.permutation(np.setdiff1d(np.arange(len(firsts) * wide), taken))[:wanted]
     while len(found) < wanted:
-        drawn = np.setdiff1d(rng.integers(0, len(left[1]) * wide, 2 * wanted), gold)
+        drawn = np.setdiff1d(rng.integers(0, len(firsts) * wide, 2 * wanted), taken)
         found = rng.permutation(np.union1d(found, drawn))[:wanted]
-    texts = {"sentence1": left[1].to_numpy()[found // wide], "sentence2": right[1].to_numpy()[found % wide]}
-    return pd.DataFrame(texts).astype("str")
+    return pd.DataFrame({"sentence1": firsts[found // wide], "sentence2": seconds[found % wide]}).astype("str")
+
+
+def count_unlabelled_pairs(rows: pd.DataFrame) -> int:
+    """Return how many pairs `to_unlabelled_pairs` makes, without making them."""
+    firsts, seconds, taken = _recombinable(rows)
+    return min(RECOMBINED_FOR_EACH * len(rows), len(firsts) * len(seconds) - len(taken))
+
+
+def _recombinable(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the distinct first and second texts, and by place (first * seconds + second) what is gold or a text with itself."""
+    first, second = rows.columns[:2]
+    (left, firsts), (right, seconds) = pd.factorize(rows[first]), pd.factorize(rows[second])
+    places = pd.Index(seconds).get_indexer(firsts)
+    itself = np.flatnonzero(places >= 0)
+    gold = left.astype(np.int64) * len(seconds) + right
+    return firsts.to_numpy(), seconds.to_numpy(), np.unique(np.concatenate([gold, itself * len(seconds) + places[itself]]))
 
 
 Conversion = Callable[[pd.DataFrame, Choices], pd.DataFrame]

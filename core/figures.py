@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 PALETTE = (
-    "#6366f1", "#0d9488", "#f59e0b", "#ef4444", "#8b5cf6", "#06b6d4", "#84cc16", "#ec4899", "#64748b", "#a16207", "#1d4ed8", "#15803d",
-    "#c2410c", "#9f1239", "#6b21a8", "#155e75", "#4d7c0f", "#be185d", "#1e293b", "#713f12", "#60a5fa", "#4ade80", "#fdba74", "#f9a8d4",
+    "#6366f1", "#0d9488", "#f59e0b", "#ef4444", "#8b5cf6", "#06b6d4", "#84cc16", "#ec4899", "#64748b", "#a16207",
+    "#1d4ed8", "#15803d", "#c2410c", "#9f1239", "#6b21a8", "#155e75", "#4d7c0f", "#be185d", "#1e293b", "#713f12",
+    "#60a5fa", "#4ade80", "#fdba74", "#f9a8d4",
 )  # fmt: skip
 WRAP_CHARACTERS = 60
 MOST_BARS = 40

@@ -15,9 +15,10 @@ import pyarrow.parquet
 from core.data_catalogue import DATA_SETS, hub_name
 from core.errors import DataError, is_disk_full
 from core.files import write_json
+from core.json_tables import as_cell
 from core.run_log import RunLog
 from core.sources import fetched_folder
-from core.tables import CHUNK_ROWS, as_cell
+from core.table_layout import CHUNK_ROWS
 
 PATIENCE_SECONDS = 3.0
 Progress = Callable[[str, int, int], None]

@@ -13,8 +13,9 @@ from core.files import write_json
 from core.machine import read_machine
 from core.models import load_model
 from core.negatives import add_random_negatives, mine_negatives, telling
+from core.prepare import classes_of
+from core.rows import Asked, load_rows
 from core.settings import choices_of
-from core.sources import Asked, load_rows
 
 if TYPE_CHECKING:
     from core.config import RunConfig
@@ -74,6 +75,7 @@ def mine(log: "RunLog") -> None:
     if len(pairs) < 2:
         raise DataError(f"{called(config.data)} gives {len(pairs)} positive pairs; negatives need 2 or more to be drawn from.")
     pairs = pairs.sample(min(len(pairs), MOST_PAIRS), random_state=config.seed).sort_index().reset_index(drop=True)
+    classes = classes_of(rows.frame, rows.kind)
     model, judge = load_miner(config, places, "hard" if config.mining.judge else "semi-hard")
     log.enter("loading", "Looking for negatives")
 
@@ -81,16 +83,16 @@ def mine(log: "RunLog") -> None:
         log.raise_if_stopped()
         log.progress("Embedding texts", done, total)
 
-    found = {"random": add_random_negatives(pairs, config.seed)}
+    found = {"random": add_random_negatives(pairs, config.seed, classes)}
     why = {}
     try:
-        found["semi-hard"] = mine_negatives(pairs, model, config.mining, None, told)
+        found["semi-hard"] = mine_negatives(pairs, model, config.mining, None, told, classes)
     except DataError as error:
         why["semi-hard"] = str(error)
     if rows.kind == NLI_ROWS:
         found["hard"] = convert(rows.frame, NLI_ROWS, TRIPLETS, choices_of(config))
     elif judge is not None:
-        found["hard"] = mine_negatives(pairs, model, config.mining, judge, told)
+        found["hard"] = mine_negatives(pairs, model, config.mining, judge, told, classes)
     else:
         why["hard"] = "Needs NLI labels, or a cross-encoder as mining.judge."
     answer = {"model": config.mining.model or config.base_model, "pairs": len(pairs), "why": why}

@@ -19,7 +19,9 @@ BANDS, BAND_ROWS = 12, 4
 # A bucket of thousands is boilerplate: the nearest neighbours in it are compared, not all pairs.
 MOST_IN_A_BUCKET, NEIGHBOURS = 50, 10
 PAIRS_AT_ONCE = 200_000
-WORD = re.compile(r"\w+")
+# Thai, Lao, Burmese, Khmer, Japanese, Chinese and Korean letters: written without spaces (or with few), each is taken for a word.
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -13,6 +13,7 @@ from core.doctor import admit, examine, mend
 from core.errors import ConfigError, DataError, StudioError
 from core.examples import (
     CLASS_PAIRS,
+    LABELLED_ROWS,
     LABELLED_TEXTS,
     NLI_ROWS,
     POSITIVE_PAIRS,
@@ -30,10 +31,10 @@ from core.places import Places
 from core.prepared import PreparedExamples, find_prepared, prepared_folder
 from core.processes import start_time
 from core.report import class_names, count_rows, measure_examples, write_preview
+from core.rows import Asked, Watcher, load_rows, yardstick_rows
 from core.run_log import RunLog, Stopped
 from core.runs import RunFolder, create_folder
 from core.settings import choices_of, holdout_share, negatives_of, shape_for
-from core.sources import Asked, Watcher, load_rows, yardstick_rows
 
 FEWEST_EXAMPLES = 2
 LOOK_SECONDS = 0.1
@@ -141,13 +142,18 @@ def make_examples(config: RunConfig, frame: pd.DataFrame, kind: str, shape: str,
     negatives = negatives_of(config, kind)
     if shape != TRIPLETS or negatives == "given" or (negatives == "hard" and kind == NLI_ROWS):
         return convert(frame, kind, shape, choices_of(config))
-    pairs = convert(frame, kind, POSITIVE_PAIRS, choices_of(config))
+    pairs, classes = convert(frame, kind, POSITIVE_PAIRS, choices_of(config)), classes_of(frame, kind)
     if negatives == "random":
-        return add_random_negatives(pairs, config.seed) if len(pairs) else pairs.assign(negative=pairs["positive"])
+        return add_random_negatives(pairs, config.seed, classes)
     from core.mining import load_miner  # noqa: PLC0415  loads torch, which most preparations do without
 
     model, judge = load_miner(config, places, negatives)
-    return mine_negatives(pairs, model, config.mining, judge, lambda done, total: work.progress("Mining negatives", done, total))
+
+    def told(done: int, total: int) -> None:
+        work.raise_if_stopped()
+        work.progress("Mining negatives", done, total)
+
+    return mine_negatives(pairs, model, config.mining, judge, told, classes)
 
 
 def _first_examples(config: RunConfig, head: pd.DataFrame, kind: str, shape: str) -> tuple[str, pd.DataFrame]:
@@ -156,7 +162,14 @@ def _first_examples(config: RunConfig, head: pd.DataFrame, kind: str, shape: str
     if shape != TRIPLETS or negatives == "given" or (negatives == "hard" and kind == NLI_ROWS):
         return shape, convert(head, kind, shape, choices_of(config))
     pairs = convert(head, kind, POSITIVE_PAIRS, choices_of(config))
-    return (TRIPLETS, add_random_negatives(pairs, config.seed)) if negatives == "random" else (POSITIVE_PAIRS, pairs)
+    if negatives != "random":
+        return POSITIVE_PAIRS, pairs
+    return TRIPLETS, add_random_negatives(pairs, config.seed, classes_of(head, kind))
+
+
+def classes_of(frame: pd.DataFrame, kind: str) -> dict[str, str] | None:
+    """Return each text's class where rows have classes: a negative must not be of the anchor's own."""
+    return dict(zip(frame["text"], frame["label"], strict=True)) if kind == LABELLED_ROWS else None
 
 
 def _check_use(config: RunConfig, kind: str, shape: str, examples: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from core.examples import CONTRADICTION, ENTAILMENT, NEUTRAL
 from core.files import write_json
 from core.places import Places
 from core.projection import project_before_after
-from core.sources import Asked, load_rows
+from core.rows import Asked, load_rows
 
 PARTS = {ENTAILMENT: "follows from it", NEUTRAL: "may or may not", CONTRADICTION: "contradicts it"}
 

@@ -18,20 +18,20 @@ from core.examples import (
     NLI_ROWS,
     PLAIN_TEXTS,
     POSITIVE_PAIRS,
-    RECOMBINED_FOR_EACH,
     SCORED_ROWS,
     TRIPLETS,
     UNLABELLED_PAIRS,
     VALUE_ROLES,
     convert,
+    count_unlabelled_pairs,
     shapes_from,
     text_roles,
 )  # fmt: skip
 from core.false_negatives import false_negative_conflicts
 from core.files import write_json
 from core.places import Places
+from core.rows import Rows
 from core.settings import choices_of, negatives_of
-from core.sources import Rows
 
 PREVIEW_ROWS, PREVIEW_CHARACTERS = 20, 400
 MEASURED_TEXTS = 20_000
@@ -74,8 +74,7 @@ def count_shapes(config: RunConfig, frame: pd.DataFrame, kind: str) -> dict[str,
         if shape in (PLAIN_TEXTS, DAMAGED_PAIRS):
             counts[shape] = distinct
         elif shape == UNLABELLED_PAIRS:
-            left = frame[texts[0]].nunique() * frame[texts[1]].nunique() - len(frame[texts[:2]].drop_duplicates())
-            counts[shape] = int(min(RECOMBINED_FOR_EACH * len(frame), left))
+            counts[shape] = count_unlabelled_pairs(frame)
         elif shape == TRIPLETS and (kind, TRIPLETS) not in CONVERSIONS:
             counts[shape] = counts[POSITIVE_PAIRS]
         else:

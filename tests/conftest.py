@@ -56,7 +56,10 @@ def end_supervisor(folder: Path) -> None:
 @pytest.fixture
 def small_data(tmp_path: Path) -> Path:
     """A data folder with 40 NLI rows and 12 scored pairs."""
-    folder = tmp_path / "data"
+    return write_small_data(tmp_path / "data")
+
+
+def write_small_data(folder: Path) -> Path:
     (folder / "snli").mkdir(parents=True)
     (folder / "stsb").mkdir()
     subjects = ["cat", "dog", "bird", "horse", "child", "singer", "baker", "farmer", "pilot", "nurse"]

@@ -17,8 +17,9 @@ from core.losses import LOSSES
 from core.models import load_model
 from core.places import Places
 from core.recipes import RECIPES, recipe_config
+from core.rows import Asked, load_rows
 from core.settings import shape_for
-from core.sources import SAMPLE_FOLDER, Asked, load_rows
+from core.sources import SAMPLE_FOLDER
 
 SIZES = [(recipe, size) for recipe, spec in RECIPES.items() for size in spec.sizes]
 

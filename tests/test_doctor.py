@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from core import doctor
-from core.doctor import SIGNS, Finding, Patient, admit, examine, mend
+from core.doctor import SIGNS, Finding, Patient, admit, examine, mend, one_word
 from core.doctor_fixes import FIXES
 from core.examples import ROLES
 from core.near_duplicates import near_duplicate_groups
 from core.places import Places
-from core.sources import Asked, load_rows, yardstick_rows
+from core.rows import Asked, load_rows, yardstick_rows
 
 LONG = "the quick brown fox jumps over the lazy dog while the farmer sleeps under an old apple tree near"
 
@@ -250,3 +250,8 @@ def test_rows_of_snli_that_share_a_text_with_stsb_validation_are_found_and_dropp
     assert taken == {"the fix drop-overlap": 57}
     assert len(left.frame) == len(rows.frame) - 57
     assert "overlap" not in found(left)
+
+
+def test_sentence_without_spaces_is_no_single_word() -> None:
+    frame = pd.DataFrame({"text": ["猫が窓の外を見ています", "yes", "two words"]}).astype("str")
+    assert one_word(admit(frame, "texts", [], "nothing")).tolist() == [False, True, False]

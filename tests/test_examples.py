@@ -16,6 +16,7 @@ from core.examples import (
     Choices,
     class_numbers,
     convert,
+    count_unlabelled_pairs,
     delete_words,
     shapes_from,
     text_keys,
@@ -263,3 +264,15 @@ def test_recombined_pairs_are_drawn_evenly() -> None:
 def test_impossible_shape_names_the_possible_ones() -> None:
     with pytest.raises(ConfigError, match="texts rows cannot become triplets; they can become plain-texts, damaged-pairs"):
         convert(TEXTS, "texts", "triplets")
+
+
+def test_pair_that_is_called_both_things_gives_no_triplet() -> None:
+    rows = pd.DataFrame({"premise": ["p", "p"], "hypothesis": ["h", "h"], "label": [0, 2]})
+    assert convert(rows, "nli", "triplets").empty
+
+
+def test_recombined_pair_is_never_a_text_with_itself() -> None:
+    rows = pd.DataFrame({"anchor": ["a", "b", "c", "d"], "positive": ["b", "c", "d", "a"]})
+    pairs = convert(rows, "pairs", "unlabelled-pairs")
+    assert len(pairs) == count_unlabelled_pairs(rows) == 16 - 4 - 4
+    assert (pairs["sentence1"] != pairs["sentence2"]).all()

@@ -16,7 +16,8 @@ from datasets.exceptions import DatasetNotFoundError
 from core.errors import DataError
 from core.hub import check_reachable, fetch
 from core.places import Places
-from core.sources import Asked, fetched_folder, load_rows, peek
+from core.rows import Asked, load_rows
+from core.sources import fetched_folder, peek
 from tests.test_main import run_core
 
 

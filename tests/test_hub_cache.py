@@ -12,7 +12,7 @@ from tests.real_app import ROOT
 
 READ = """
 from core.places import Places
-from core.sources import Asked, load_rows
+from core.rows import Asked, load_rows
 rows = load_rows(Asked('stsb', 'validation'), Places())
 print(len(rows.frame), rows.found)
 """

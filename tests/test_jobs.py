@@ -130,7 +130,8 @@ def test_negatives_are_compared_for_the_same_anchors(runs_dir: Path, small_data:
 def test_other_rows_other_columns_and_other_fixes_are_other_folders(runs_dir: Path, small_data: Path) -> None:
     places = Places(small_data, runs_dir)
     changes: list[dict[str, Any]] = [
-        {}, {"data": "stsb"}, {"max_rows": 5}, {"fixes": ["drop-overlap"]}, {"seed": 7}, {"holdout": 0.2}, {"negatives": "random"},
+        {}, {"data": "stsb"}, {"max_rows": 5}, {"fixes": ["drop-overlap"]}, {"seed": 7}, {"holdout": 0.2},
+        {"negatives": "random"},
         {"examples": "class-pairs"}, {"columns": {"anchor": "premise", "positive": "hypothesis"}}, {"neutral_score": 0.5},
     ]  # fmt: skip
     folders = {job_folder(asked("prepare", **({"data": "snli"} | change)), places) for change in changes}

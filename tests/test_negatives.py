@@ -223,3 +223,21 @@ def test_data_with_one_positive_text_has_nothing_to_mine(model: SentenceTransfor
 def test_data_without_positive_pairs_says_so(model: SentenceTransformer) -> None:
     with pytest.raises(DataError, match="no positive pairs"):
         mine_negatives(pd.DataFrame({"anchor": [], "positive": []}).astype("str"), model, OPEN, None, unheard)
+
+
+def test_negatives_of_labelled_texts_are_of_another_class(model: SentenceTransformer) -> None:
+    animals = ["otter", "falcon", "badger", "salmon", "beetle", "heron"]
+    frame = pd.DataFrame(
+        [(f"the {one} sleeps near the {place}", one) for one in animals for place in ("river", "wood", "hill", "lake")]
+    )
+    classes = dict(zip(frame[0], frame[1], strict=True))
+    texts = frame[0].tolist()
+    pairs = pd.DataFrame({"anchor": texts, "positive": [texts[i // 4 * 4 + (i + 1) % 4] for i in range(len(texts))]}).astype(
+        "str"
+    )
+    for made in (add_random_negatives(pairs, 3, classes), mine_negatives(pairs, model, OPEN, None, unheard, classes)):
+        assert len(made) > len(pairs) / 2
+        assert not made.duplicated(["anchor", "positive"]).any()
+        assert all(
+            classes[anchor] != classes[negative] for anchor, negative in zip(made["anchor"], made["negative"], strict=True)
+        )

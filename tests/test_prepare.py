@@ -155,11 +155,8 @@ def test_labelled_texts_are_numbered_and_named(tmp_path: Path, runs_dir: Path) -
 def test_fix_is_made_and_counted(tmp_path: Path, runs_dir: Path) -> None:
     content = pairs_file(30) + "question 1 is asked,answer 1 is given\n"
     found = prepared_from(tmp_path, runs_dir, content, holdout=0).report
-    assert [(finding["id"], finding["count"], finding["fix"]) for finding in found["findings"]][0] == (
-        "duplicates",
-        1,
-        "drop-duplicates",
-    )
+    first = found["findings"][0]
+    assert (first["id"], first["count"], first["fix"]) == ("duplicates", 1, "drop-duplicates")
     mended = prepared_from(tmp_path, runs_dir, content, holdout=0, fixes=("drop-duplicates",)).report
     assert (mended["examples"], mended["dropped"]) == (30, {"the fix drop-duplicates": 1})
     assert not mended["findings"]

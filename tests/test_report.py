@@ -14,8 +14,8 @@ from core.config import build_config
 from core.examples import CONVERSIONS, ROLES, convert, shapes_from
 from core.places import Places
 from core.report import class_names, count_rows, count_shapes, measure_examples, token_lengths, write_preview
+from core.rows import Rows
 from core.settings import choices_of
-from core.sources import Rows
 
 
 def draw_rows(kind: str, seed: int, rows: int, different: int) -> pd.DataFrame:

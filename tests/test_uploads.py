@@ -7,7 +7,8 @@ import pytest
 import core.uploads
 from core.errors import DataError, MissingDataError
 from core.places import Places
-from core.sources import Asked, load_rows, locate, peek
+from core.rows import Asked, load_rows
+from core.sources import locate, peek
 from core.uploads import Upload, list_uploads, take_in
 
 PAIRS = "anchor,positive\na,b\nc,d\n"

@@ -2,6 +2,7 @@
 // `element`, `props`, `server`, `watch` and `trigger` are given by gr.HTML. Plotly is kept at load: other bundles overwrite the global.
 const P = window.Plotly, PULL_MS = 250, SLOW_MS = 3000;
 const place = element.querySelector('.job-view');
+const opened = new Set();
 let turn = 0, timer = null, mark = '';
 const colour = name => getComputedStyle(element).getPropertyValue(name).trim();
 
@@ -27,10 +28,9 @@ function showThreshold() {
 
 function put(html) {
   for (const node of place.querySelectorAll('[data-figure]')) P.purge(node);
-  const open = [...place.querySelectorAll('details[open]')].map(node => node.dataset.name);
   // The server has escaped every text in it.
   place.innerHTML = html;
-  for (const node of place.querySelectorAll('details')) if (open.includes(node.dataset.name)) node.open = true;
+  for (const node of place.querySelectorAll('details')) node.open = opened.has(node.dataset.name);
   drawFigures();
   showThreshold();
 }
@@ -55,6 +55,9 @@ place.addEventListener('click', event => {
   const button = event.target.closest('[data-set]');
   if (button && !button.disabled) { button.disabled = true; trigger('choose', JSON.parse(button.dataset.set)); }
 });
+place.addEventListener('toggle', event => {
+  if (event.target.isConnected) opened[event.target.open ? 'add' : 'delete'](event.target.dataset.name);
+}, true);
 place.addEventListener('input', event => { if (event.target.matches('.threshold')) showThreshold(); });
 new ResizeObserver(drawFigures).observe(element);
 watch('value', start);

@@ -134,7 +134,7 @@ def _fetch(studio: Studio, asked: list[dict[str, Any]]) -> dict[str, Any]:
             hub_name(values["data"])
             run = ask(build_config(values | {"kind": "fetch"}), studio.places)
         ensure_supervisor(studio.runs_dir)
-    except (ConfigError, StudioError, OSError) as error:
+    except (StudioError, OSError) as error:
         return {"fault": one_sentence(error)}
     return {"kind": run.path.parent.name, "name": run.id, "data": asked[-1]["data"]}
 

@@ -141,6 +141,7 @@ def data_choices(studio: Studio) -> list[tuple[str, str]]:
 
 
 def title_of(name: str) -> str:
+    """Return the title of a catalogue entry, or of several joined by +."""
     return " + ".join(DATA_SETS[part].title for part in data_parts(name))
 
 

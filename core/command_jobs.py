@@ -1,0 +1,90 @@
+"""What the command line asks of the queue and waits for: a run followed on the terminal, triplets mined, rows fetched."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from core.config import RunConfig, build_config
+from core.data_catalogue import hub_name
+from core.errors import ConfigError, DataError
+from core.jobs import ask
+from core.places import Places
+from core.prepared import MINED, find_prepared
+from core.runs import RunFolder, Status, ensure_runs_dir
+from core.series import FollowedRun
+from core.supervisor import ensure_supervisor
+
+POLL_SECONDS = 0.1
+ENSURE_SECONDS = 1.0
+
+
+def follow(run: RunFolder) -> Status:
+    """Draw a progress bar on stderr until the run has ended."""
+    followed, ensured = FollowedRun(run.events_path), 0.0
+    with tqdm(total=None, unit="step", file=sys.stderr, leave=True) as bar:
+        while True:
+            if time.monotonic() - ensured > ENSURE_SECONDS:
+                ensure_supervisor(run.runs_dir)
+                ensured = time.monotonic()
+            status = run.status()
+            if status is None:
+                raise ConfigError("", f"Run {run.id} was deleted while it went on.")
+            followed.read_on()
+            _draw(bar, status, followed)
+            if status.is_final:
+                return status
+            time.sleep(POLL_SECONDS)
+
+
+def _draw(bar: "tqdm[Any]", status: Status, followed: FollowedRun) -> None:
+    bar.set_description(status.state if status.state != "queued" else "waiting for its turn", refresh=False)
+    if followed.steps:
+        last = followed.steps[-1]
+        bar.total, bar.n = last["total_steps"], last["step"]
+        bar.set_postfix(loss=f"{last['loss']:.4f}", refresh=False)
+    bar.refresh()
+
+
+def answer(config: RunConfig, places: Places) -> RunFolder:
+    """Queue a job, follow it, and return its folder.
+
+    Raises:
+        DataError: it failed; the sentence is the worker's.
+    """
+    run = ask(config, places)
+    status = follow(run)
+    if status.state != "done":
+        raise DataError(str(status.error.get("message") or status.detail))
+    return run
+
+
+def mine_triplets(config: RunConfig, out: Path, places: Places) -> dict[str, Any]:
+    """Prepare triplets with mined negatives through the queue, copy them out, and return what there is to say of them.
+
+    Raises:
+        DataError: the job failed; the sentence is the worker's.
+    """
+    negatives = config.negatives if config.negatives in MINED else "semi-hard"
+    config = build_config(config.model_dump() | {"kind": "prepare", "negatives": negatives, "examples": None})
+    assert places.runs_dir is not None
+    ensure_runs_dir(places.runs_dir)
+    prepared = find_prepared(answer(config, places).path)
+    assert prepared is not None
+    shutil.copyfile(prepared.path, out)
+    said = {"out": str(out), "examples": prepared.report["examples"], "negatives": prepared.report["negatives"]}
+    return said | {"left_out": prepared.report["shapes"]["positive-pairs"] - said["examples"]}
+
+
+def fetch_rows(config: RunConfig, places: Places) -> str:
+    """Get rows from the Hub through the queue and return how many are here.
+
+    Raises:
+        DataError: the Hub does not answer, or has no such rows.
+    """
+    hub_name(config.data)
+    status = answer(config, places).status()
+    return status.detail if status else ""
