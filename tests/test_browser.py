@@ -72,7 +72,9 @@ def check_map(page: Page) -> None:
 
 def check_scores(page: Page) -> None:
     open_tab(page, "Evaluate")
-    page.wait_for_selector("text=sample validation: 60 pairs")
+    page.wait_for_selector("text=sample validation: 400 pairs")
+    # The table follows the run's folder once a second.
+    page.locator("table.facts:visible td.rise, table.facts:visible td.fall").first.wait_for(timeout=5000)
     rows = page.locator("table.facts:visible tbody tr").all_inner_texts()
     assert [row.split("\t")[0] for row in rows] == ["Cosine", "Dot", "Manhattan", "Euclidean", "Best of the four"]
     assert all(len(row.split("\t")) == 7 and "–" not in row for row in rows), "before, after and difference, twice"

@@ -1,7 +1,7 @@
 // Shows a job's folder: asks for its view until it is whole, draws the pictures in it, and tells which button was pressed.
 // `element`, `props`, `server`, `watch` and `trigger` are given by gr.HTML. Plotly is kept at load: other bundles overwrite the global.
 const P = window.Plotly, PULL_MS = 250, SLOW_MS = 3000;
-const place = element.querySelector('.job-view');
+const place = element.querySelector('.job-view'), working = element.querySelector('.working');
 const opened = new Set();
 let turn = 0, timer = null, mark = '';
 const colour = name => getComputedStyle(element).getPropertyValue(name).trim();
@@ -35,11 +35,19 @@ function put(html) {
   showThreshold();
 }
 
+function showWorking(told) {
+  working.hidden = !told;
+  if (!told) { working.querySelector('button').disabled = false; return; }
+  working.querySelector('span').textContent = told.text;
+  working.querySelector('.bar div').style.width = `${100 * told.share}%`;
+}
+
 async function pull(mine) {
   let wait = PULL_MS;
   try {
     const news = await server.news_of_job([props.value || {}, mark]);
     if (mine !== turn) return;
+    showWorking(news.working);
     if (news.mark !== mark) { mark = news.mark; put(news.html); }
     if (news.final) { if (news.ended) trigger('ended', {}); return; }
   } catch (error) {
@@ -54,6 +62,10 @@ function start() { clearTimeout(timer); turn += 1; mark = ''; pull(turn); }
 place.addEventListener('click', event => {
   const button = event.target.closest('[data-set]');
   if (button && !button.disabled) { button.disabled = true; trigger('choose', JSON.parse(button.dataset.set)); }
+});
+working.querySelector('button').addEventListener('click', event => {
+  event.target.disabled = true;
+  trigger('choose', {cancel: true});
 });
 place.addEventListener('toggle', event => {
   if (event.target.isConnected) opened[event.target.open ? 'add' : 'delete'](event.target.dataset.name);

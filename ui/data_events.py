@@ -15,6 +15,7 @@ from ui.data_requests import (
     get_from_hub,
     get_named,
     guess_for_kind,
+    request_data,
     upload_file,
     use_path,
 )  # fmt: skip
@@ -34,7 +35,8 @@ def wire_data(studio: Studio, page: Page) -> None:
     for view in (data.view, data.compared, data.fetching):
         press = view.choose(take_press, None, pressed, **QUIET)
         answer = press.then(bound(apply_press, studio), [pressed, view, page.look, *inputs], [page.look, *outputs], **MAY_FAIL)
-        answer.success(**request_view(studio, page))
+        asked = [pressed, page.recipe, page.yours, page.look]
+        answer.success(bound(request_after_press, studio), asked, data.view, **QUIET)
     chosen = [data.row_kind, *data.columns]
     for column in data.columns:
         edited = column.input(bound(edit_columns, studio), [*chosen, *inputs], outputs, **MAY_FAIL)
@@ -73,6 +75,11 @@ def _get(key: str) -> Any:
 def take_press(event: gr.EventData) -> dict[str, Any]:
     """Return the settings of the button that was pressed in a view."""
     return dict(event._data or {})
+
+
+def request_after_press(studio: Studio, pressed: dict[str, Any], recipe: str, yours: dict[str, Any], look: str) -> Any:
+    """Ask for the prepared file as the press made it; what was cancelled is not begun again."""
+    return gr.skip() if pressed.get("cancel") else request_data(studio, recipe, yours, look)
 
 
 def list_data(studio: Studio, data: str) -> Any:

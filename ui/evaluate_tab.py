@@ -33,8 +33,8 @@ def _one_set(run: RunFolder, data: str, before: dict[str, float], after: dict[st
     small = ""
     if data.startswith("sample/"):
         small = (
-            '<p class="hint">This is the small sample that ships with the studio, not STSB: with 60 pairs, differences below '
-            "about 0.1 mean little. Put stsb/validation.csv into a data folder to measure on STSB.</p>"
+            '<p class="hint">This is the small sample that ships with the studio, not STSB: with 400 pairs, differences below '
+            "about 0.04 mean little. Put stsb/validation.csv into a data folder to measure on STSB.</p>"
         )
     head = (
         "<tr><th rowspan=2>Similarity</th><th colspan=3>Pearson</th><th colspan=3>Spearman</th></tr>"

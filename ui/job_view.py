@@ -3,22 +3,28 @@
 import re
 import time
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from core.files import read_json
-from core.jobs import JOB_FOLDERS
+from core.jobs import FETCHING, JOB_FOLDERS, MINED_FOLDER
 from core.runs import RunFolder, Status
 from ui.data_view import findings_card, held_out_line, negatives_card, pictures, preview_table, shapes_table, summary_line
-from ui.html import problem, set_button
+from ui.html import hint, problem
 from ui.live import HEAD
 from ui.studio import Studio, bound
 
 SCRIPT = (Path(__file__).parent / "data.js").read_text(encoding="utf-8")
-TEMPLATE = '<div class="job-view" aria-live="polite"></div>'
+TEMPLATE = """
+<div class="working" hidden>
+  <span aria-live="polite"></span>
+  <div class="bar" role="progressbar"><div></div></div>
+  <button type="button" class="small">Cancel</button>
+</div>
+<div class="job-view" aria-live="polite"></div>
+"""
 NAME = re.compile(r"[0-9a-z][0-9a-z-]{2,79}")
 FRESH_SECONDS = 5.0
 
@@ -40,21 +46,25 @@ def build_job_view(studio: Studio, elem_id: str) -> gr.HTML:
 
 
 def news_of_job(studio: Studio, asked: list[Any]) -> dict[str, Any]:
-    """Answer the script: [value, mark of the view it shows] -> the view with its mark, and whether more is to come."""
+    """Answer the script: [value, mark of the view it shows] -> how far the work is, and the view where it changed.
+
+    What moves with each pull is told apart from the view: a button that is replaced under the pointer cannot be pressed.
+    """
     value, mark = asked[0], str(asked[1])
     if value.get("fault"):
-        return {"html": problem(str(value["fault"])), "mark": f"fault {value['fault']}", "final": True}
+        return {"html": problem(str(value["fault"])), "mark": f"fault {value['fault']}", "final": True, "working": None}
     run = open_job(studio, value)
     status = run.status() if run else None
     if run is None or status is None:
-        return {"html": "", "mark": "nothing", "final": True}
-    progress = None if status.is_final else studio.followed.news(run.events_path, 0, 0)["progress"]
-    seen = repr((run.id, status.state, status.started, progress, _preview_age(run), sorted(value.items())))
-    answer: dict[str, Any] = {"mark": seen, "final": status.is_final, "html": ""}
-    if status.is_final:
-        answer["ended"] = time.time() - (status.finished or 0) < FRESH_SECONDS
+        return {"html": "", "mark": "nothing", "final": True, "working": None}
+    seen = repr((run.id, status.is_final and status.finished, _preview_age(run), sorted(value.items())))
+    answer: dict[str, Any] = {"mark": seen, "final": status.is_final, "working": None}
+    if not status.is_final:
+        answer["working"] = _working(status, studio.followed.news(run.events_path, 0, 0)["progress"])
+    elif time.time() - (status.finished or 0) < FRESH_SECONDS:
+        answer["ended"] = True
     if seen != mark:
-        answer["html"] = job_view(run, status, progress, value)
+        answer["html"] = job_view(run, status, value)
     return answer
 
 
@@ -71,16 +81,18 @@ def _preview_age(run: RunFolder) -> int:
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 
-def job_view(run: RunFolder, status: Status, progress: Mapping[str, Any] | None, value: Mapping[str, Any]) -> str:
+def job_view(run: RunFolder, status: Status, value: Mapping[str, Any]) -> str:
     """Return a job as the page shows it, at whatever point it is."""
-    state = _state(status, progress)
-    if run.path.parent.name == ".mined":
-        return state + negatives_card(read_json(run.path / "negatives.json"), int(value.get("batch_size", 2)))
-    if run.path.parent.name == ".fetching":
-        return state
+    if status.error.get("message"):
+        return problem(str(status.error["message"]))
+    ended = hint(status.detail) if status.is_final else ""
+    if run.path.parent.name == MINED_FOLDER:
+        return negatives_card(read_json(run.path / "negatives.json"), int(value.get("batch_size", 2))) or ended
+    if run.path.parent.name == FETCHING:
+        return ended
     report, preview = read_json(run.path / "report.json"), read_json(run.path / "preview.json")
     if report is None:
-        return state + (preview_table(preview, checking=not status.is_final) if preview else "")
+        return ended + (preview_table(preview, checking=True) if preview and not status.is_final else "")
     return (
         summary_line(report)
         + shapes_table(report, value)
@@ -91,18 +103,11 @@ def job_view(run: RunFolder, status: Status, progress: Mapping[str, Any] | None,
     )
 
 
-def _state(status: Status, progress: Mapping[str, Any] | None) -> str:
-    if status.error.get("message"):
-        return problem(str(status.error["message"]))
+def _working(status: Status, progress: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return how far the work is: a line, and the share done, 0..1."""
     if status.state == "queued":
-        return '<div class="hint">Waiting for its turn…</div>'
-    if status.is_final:
-        return f'<div class="hint">{escape(status.detail)}</div>'
-    said, width = status.detail, 3.0
-    if progress:
-        said, width = progress["phase"], 100 * progress["done"] / max(1, progress["total"])
-        if progress["total"] > 1 and progress["phase"] == "Reading rows":
-            said += f": {progress['done']:,} so far"
-    cancel = set_button("Cancel", {"cancel": True})
-    bar = f'<div class="bar" role="progressbar"><div style="width:{min(100.0, width):.0f}%"></div></div>'
-    return f'<div class="working"><span>{escape(said)}…</span>{bar}{cancel}</div>'
+        return {"text": "Waiting for its turn…", "share": 0.0}
+    if not progress:
+        return {"text": f"{status.detail}…", "share": 0.03}
+    done = f": {progress['done']:,} so far" if progress["phase"] == "Reading rows" else ""
+    return {"text": f"{progress['phase']}{done}…", "share": min(1.0, progress["done"] / max(1, progress["total"]))}

@@ -62,15 +62,17 @@ details.log pre {max-height: 220px; overflow: auto; font-size: .8rem; line-heigh
 .summary {margin: .3rem 0; line-height: 1.5}
 ul.notes {margin: .2rem 0 .4rem 1.1rem; color: var(--body-text-color-subdued); font-size: .9rem}
 ul.notes li {list-style: disc}
-#fetching:has(.job-view:empty), #negatives-view:has(.job-view:empty) {display: none}
+.working[hidden] {display: none}
+#fetching:has(.working[hidden]):has(.job-view:empty) {display: none}
+#negatives-view:has(.working[hidden]):has(.job-view:empty) {display: none}
 .job-view > * + * {margin-top: .7rem}
 .job-view .card .rows {max-height: 420px; overflow: auto}
-.job-view button.small {font-size: .82rem; padding: .15rem .7rem; border-radius: 999px;
+button.small {font-size: .82rem; padding: .15rem .7rem; border-radius: 999px;
   border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); color: var(--body-text-color);
   cursor: pointer; white-space: nowrap}
-.job-view button.small:hover, .job-view button.small:focus-visible {border-color: #6366f1; color: #4f46e5}
-.dark .job-view button.small:hover {color: #a5b4fc}
-.job-view button.small:disabled {opacity: .5; cursor: default}
+button.small:hover, button.small:focus-visible {border-color: #6366f1; color: #4f46e5}
+.dark button.small:hover {color: #a5b4fc}
+button.small:disabled {opacity: .5; cursor: default}
 .chip {display: inline-flex; gap: .5rem; align-items: center; font-size: .88rem; margin: .1rem .5rem .1rem 0}
 .checking {font-size: .8rem; font-weight: 500; color: #b45309; margin-left: .5rem} .dark .checking {color: #fbbf24}
 .chosen {font-size: .82rem; color: var(--body-text-color-subdued)}
