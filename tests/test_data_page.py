@@ -102,7 +102,7 @@ def test_columns_are_corrected_by_hand(page: Page, tmp_path: Path) -> None:
     rows = [(f"title {n} of a text", f"body {n} of the text", f"comment {n} on it") for n in range(60)]
     upload(page, tmp_path / "three.csv", pd.DataFrame(rows, columns=["headline", "story", "remark"]).to_csv(index=False))
     says(page, "54 triplets from 60 rows of three.csv")
-    page.get_by_text("Columns: which is what").click()
+    page.get_by_text("Columns and rows: which is what").click()
     choose(page, "The rows are", "Pairs that belong together")
     says(page, "54 positive-pairs from 60 rows of three.csv")
     choose(page, "Positive", "remark")
@@ -176,6 +176,14 @@ def test_get_says_in_time_that_there_is_no_network(page: Page, runs_dir: Path) -
     page.wait_for_function(
         "document.querySelector('#fetching .job-view').innerText.includes('does not answer; check the network')", timeout=8000
     )
+
+
+def test_data_that_is_not_here_can_be_got_from_where_it_is_missed(page: Page) -> None:
+    choose(page, "Data", "Quora duplicates (not here)")
+    says(page, "Quora duplicates is not here. Get it from the Hub with the button")
+    page.locator("#data-view").get_by_role("button", name="Get it from the Hub").click()
+    page.wait_for_function("document.querySelector('#fetching .job-view').innerText.includes('does not answer')", timeout=8000)
+    says(page, "Quora duplicates is not here")
 
 
 def test_path_of_a_file_is_used_where_the_app_runs(page: Page, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def wire_data(studio: Studio, page: Page) -> None:
     for view in (data.view, data.compared, data.fetching):
         press = view.choose(take_press, None, pressed, **QUIET)
         answer = press.then(bound(apply_press, studio), [pressed, view, page.look, *inputs], [page.look, *outputs], **MAY_FAIL)
+        press.then(bound(get_missing, studio), pressed, data.fetching, **QUIET)
         asked = [pressed, page.recipe, page.yours, page.look]
         answer.success(bound(request_after_press, studio), asked, data.view, **QUIET)
     chosen = [data.row_kind, *data.columns]
@@ -67,7 +68,7 @@ def _wire_sources(studio: Studio, page: Page) -> None:
 
 def _get(key: str) -> Any:
     def get(studio: Studio) -> dict[str, Any]:
-        return get_named(studio, key)
+        return get_named(studio, GET[key][1])
 
     return get
 
@@ -77,9 +78,14 @@ def take_press(event: gr.EventData) -> dict[str, Any]:
     return dict(event._data or {})
 
 
+def get_missing(studio: Studio, pressed: dict[str, Any]) -> Any:
+    """Fetch what a view's Get button names."""
+    return get_named(studio, [str(name) for name in pressed["get"]]) if pressed.get("get") else gr.skip()
+
+
 def request_after_press(studio: Studio, pressed: dict[str, Any], recipe: str, yours: dict[str, Any], look: str) -> Any:
     """Ask for the prepared file as the press made it; what was cancelled is not begun again."""
-    return gr.skip() if pressed.get("cancel") else request_data(studio, recipe, yours, look)
+    return gr.skip() if pressed.get("cancel") or pressed.get("get") else request_data(studio, recipe, yours, look)
 
 
 def list_data(studio: Studio, data: str) -> Any:

@@ -1,6 +1,6 @@
 """What the Data tab asks for: the prepared file, a comparison of negatives, a file, something from the Hub."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from core.config import RunConfig, build_config
 from core.data_catalogue import DATA_SETS, data_parts, hub_name
 from core.errors import DataError, StudioError, one_sentence
 from core.examples import ROLES
-from core.hub import may_be_cached
+from core.hub import may_be_cached, what_to_get
 from core.jobs import ask
 from core.losses import loss_spec
 from core.recipes import recipe_config
@@ -20,7 +20,7 @@ from core.settings import override, settle
 from core.sources import locate, peek
 from core.supervisor import ensure_supervisor
 from core.uploads import take_in
-from ui.data_tab import GET, title_of
+from ui.data_tab import title_of
 from ui.data_view import KIND_NAMES
 from ui.job_view import open_job
 from ui.run_form import nested
@@ -42,9 +42,9 @@ def request_data(studio: Studio, recipe: str, yours: dict[str, Any], look: str) 
     """Ask for the prepared file of the form as it is; the answer is the view's value."""
     try:
         config = data_config(studio, recipe, yours, look)
-        missing = _missing(studio, config)
-        if missing:
-            return {"fault": missing}
+        gone = _missing(studio, config)
+        if gone:
+            return {"fault": _how_to_get(studio, config, gone), "get": gone}
         run = ask(config, studio.places)
         ensure_supervisor(studio.runs_dir)
         return _view_of(studio, config, run)
@@ -65,14 +65,18 @@ def _view_of(studio: Studio, config: RunConfig, run: RunFolder) -> dict[str, Any
     }
 
 
-def _missing(studio: Studio, config: RunConfig) -> str:
-    """Say what to do about catalogue data that lies in no folder; a copy in the Hub's cache is found by the worker."""
-    gone = [name for name in data_parts(config.data) if name in DATA_SETS and locate(name, config.split, studio.places) is None]
-    if not gone or all(may_be_cached(hub_name(name).id) for name in gone):
-        return ""
+def _missing(studio: Studio, config: RunConfig) -> list[str]:
+    """Return the catalogue's entries that lie in no folder; a copy in the Hub's cache is found by the worker."""
+    names = [name for name in data_parts(config.data) if name in DATA_SETS]
+    gone = [name for name in names if locate(name, config.split, studio.places) is None]
+    return [] if gone and all(may_be_cached(hub_name(name).id) for name in gone) else gone
+
+
+def _how_to_get(studio: Studio, config: RunConfig, gone: list[str]) -> str:
     where = f"your data folder ({studio.data_dir})" if studio.data_dir else "a data folder (none is set: --data-dir)"
+    size = "; ".join(what_to_get(name) for name in gone)
     return (
-        f"{title_of('+'.join(gone))} is not here. Get it from the Hub under the button below the data's name, "
+        f"{title_of('+'.join(gone))} is not here. Get it from the Hub with the button ({size}), "
         f"put {gone[0]}/{config.split}.csv into {where}, or choose the sample."
     )
 
@@ -114,9 +118,9 @@ def use_path(studio: Studio, text: str) -> str:
     return data
 
 
-def get_named(studio: Studio, key: str) -> dict[str, Any]:
-    """Queue the fetching of what a Get button names; the answer is the fetching view's value."""
-    return _fetch(studio, [{"data": name} for name in GET[key][1]])
+def get_named(studio: Studio, names: Sequence[str]) -> dict[str, Any]:
+    """Queue the fetching of entries of the catalogue; the answer is the fetching view's value."""
+    return _fetch(studio, [{"data": name} for name in names if name in DATA_SETS])
 
 
 def get_from_hub(
@@ -143,9 +147,9 @@ def compare_negatives(studio: Studio, recipe: str, yours: dict[str, Any]) -> dic
     """Ask for the same anchors with each kind of negative; the answer is the view's value."""
     try:
         config = data_config(studio, recipe, yours, "", "mine")
-        missing = _missing(studio, config)
-        if missing:
-            return {"fault": missing}
+        gone = _missing(studio, config)
+        if gone:
+            return {"fault": _how_to_get(studio, config, gone), "get": gone}
         run = ask(config, studio.places)
         ensure_supervisor(studio.runs_dir)
         return _view_of(studio, config, run)

@@ -67,7 +67,7 @@ def build_data_tab(studio: Studio) -> DataTab:
         path = gr.Textbox(label="A file on this machine", placeholder="/path/to/pairs.csv, then Enter", submit_btn="Use")
     fetching = build_job_view(studio, "fetching")
     settings: dict[str, Any] = {}
-    with gr.Accordion("Columns: which is what", open=False):
+    with gr.Accordion("Columns and rows: which is what", open=False):
         with gr.Row():
             kinds = [(title, kind) for kind, title in KIND_NAMES.items()]
             row_kind = gr.Dropdown(kinds, label="The rows are", scale=3, elem_id="row-kind")
@@ -86,7 +86,7 @@ def build_data_tab(studio: Studio) -> DataTab:
 
 def _lay_out_gets() -> dict[str, gr.Button]:
     buttons = {}
-    with gr.Row(equal_height=True):
+    with gr.Row():
         for key, (title, names) in GET.items():
             with gr.Column(min_width=260):
                 buttons[key] = gr.Button(title, size="sm")
@@ -108,6 +108,7 @@ def _lay_out_shaping() -> dict[str, Any]:
             ],
             label="Negatives",
             info="What the anchor has to tell its positive from; the batch's other positives are there in any case",
+            scale=3,
         )
         settings["neutral_score"] = gr.Radio(
             [("0, as in the chapter", 0.0), ("0.5", 0.5)],

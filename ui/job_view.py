@@ -12,7 +12,7 @@ from core.files import read_json
 from core.jobs import FETCHING, JOB_FOLDERS, MINED_FOLDER
 from core.runs import RunFolder, Status
 from ui.data_view import findings_card, held_out_line, negatives_card, pictures, preview_table, shapes_table, summary_line
-from ui.html import hint, problem
+from ui.html import hint, problem, set_button
 from ui.live import HEAD
 from ui.studio import Studio, bound
 
@@ -52,7 +52,8 @@ def news_of_job(studio: Studio, asked: list[Any]) -> dict[str, Any]:
     """
     value, mark = asked[0], str(asked[1])
     if value.get("fault"):
-        return {"html": problem(str(value["fault"])), "mark": f"fault {value['fault']}", "final": True, "working": None}
+        get = set_button("Get it from the Hub", {"get": value["get"]}) if value.get("get") else ""
+        return {"html": problem(str(value["fault"])) + get, "mark": f"fault {value['fault']}", "final": True, "working": None}
     run = open_job(studio, value)
     status = run.status() if run else None
     if run is None or status is None:
