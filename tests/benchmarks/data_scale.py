@@ -28,7 +28,7 @@ from core.runs import iter_runs
 from tests.conftest import end_supervisor
 from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab
 
-REPEATS = 1
+REPEATS = 3
 PAIRS, NLI_ROWS = 100_000, 550_000
 WORDS = 20_000
 VIEW = "document.querySelector('#data-view .job-view')"
