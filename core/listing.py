@@ -36,7 +36,7 @@ def _columns(spec: object, names: str) -> dict[str, Any]:
 
 def _run_row(run: RunFolder, status: Status) -> dict[str, Any]:
     config = read_json(run.path / "config.json") or {}
-    figures = next(iter(run.scores("after").values()), {})
+    _, figures = run.yardstick("after")
     return {
         "run": run.id,
         "state": status.state,

@@ -121,6 +121,7 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
     held_examples = convert(held, rows.kind, held_shape, choices_of(config)) if len(held) else examples.head(0)
     if held_shape == LABELLED_TEXTS:
         held_examples = held_examples.assign(label=class_numbers(patient.frame["label"])[part.mask])
+    report["held_out_examples"] = len(held_examples)
     held_examples.to_parquet(folder / "held-out.parquet", index=False)
     write_preview(folder, shape, examples, names, whole=True)
     write_json(folder / "report.json", report)

@@ -16,7 +16,7 @@ from core.places import Places
 from core.settings import holdout_share, wanted_shapes
 from core.sources import fingerprint
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 PREPARED = ".prepared"
 MINED = frozenset({"semi-hard", "hard"})
 # What the prepared file depends on; the rest of a configuration is the trainer's.

@@ -13,6 +13,8 @@ from core.examples import LABELLED_ROWS, NLI_LABELS, ROLES, VALUE_ROLES
 RowNumber = Callable[[int], int]
 
 SCORE_TOPS = (1.0, 5.0, 10.0, 100.0)
+# Grades such as 0 to 3 or 1 to 7 are whole numbers; a rating that happens to end at 4.0 is not taken for one.
+GRADE_TOPS = (2.0, 3.0, 4.0, 7.0)
 
 
 class RowReader:
@@ -99,7 +101,7 @@ class RowReader:
         return f"{self._where}, row {row_number(index)}, column {self.columns[role][:40]}"
 
     def scale(self, scores: pa.ChunkedArray) -> tuple[pa.ChunkedArray, tuple[str, ...]]:
-        """Scale scores to 0..1 by the top of their range: 1, 5, 10 or 100; the note names the factor.
+        """Scale scores to 0..1 by the top of their range: 1, 5, 10 or 100, or 2, 3, 4 or 7 for whole grades; the note names it.
 
         Raises:
             DataError: they lie outside of every range.
@@ -110,6 +112,7 @@ class RowReader:
                 f"{self._where}, column {self.columns['score'][:40]}: scores go from {low:g} to {high:g}; "
                 "write them from 0 to 1, 5, 10 or 100."
             )
-        top = next(top for top in SCORE_TOPS if high <= top)
+        whole = pc.all(pc.equal(scores, pc.floor(scores))).as_py()
+        top = high if whole and high in GRADE_TOPS else next(top for top in SCORE_TOPS if high <= top)
         # STSB is rated 0 to 5; losses and evaluators expect 0 to 1.
         return pc.divide(scores, top), () if top == 1 else (f"scores divided by {top:g}",)

@@ -16,6 +16,8 @@ from core.files import read_json, replace_file, write_json
 
 STARTING_STATES = ("loading", "baseline")
 WORKING_STATES = (*STARTING_STATES, "training", "evaluating", "saving")
+# The data id of a score on the held-out part of the person's own rows.
+HELD_OUT = "own/held-out"
 FINAL_STATES = ("done", "stopped", "failed", "interrupted", "skipped")
 RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{3,79}")
 
@@ -140,6 +142,11 @@ class RunFolder:
             if isinstance(score, dict):
                 found[str(score["data"])] = dict(score["figures"])
         return found
+
+    def yardstick(self, which: str) -> tuple[str, dict[str, float]]:
+        """Return the data and figures of the evaluation set that runs are compared by, or nothing before it is scored."""
+        found = ((data, figures) for data, figures in self.scores(which).items() if data != HELD_OUT)
+        return next(found, ("", {}))
 
     def last_log_lines(self, count: int = 8) -> list[str]:
         """Return the end of what the worker printed."""

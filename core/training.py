@@ -14,9 +14,18 @@ from core.base_models import kind_of
 from core.checkpoints import BestCheckpoint, save_model
 from core.config import RunConfig
 from core.errors import ConfigError
-from core.evaluation import EvaluationSet, default_evaluation_set, score_model, score_pairs, score_record, write_score
+from core.evaluation import (
+    Between,
+    EvaluationSet,
+    default_evaluation_set,
+    score_model,
+    score_pairs,
+    score_record,
+    write_score,
+)  # fmt: skip
 from core.events import EvaluationEvent, NoticeEvent
 from core.files import write_json
+from core.held_out import can_be_scored, held_out_record, score_held_out
 from core.losses import loss_spec
 from core.machine import Machine, read_machine
 from core.models import limit_length, load_model, model_fingerprint
@@ -146,6 +155,7 @@ def measure_untouched(run: TrainingRun) -> None:
     record = score_model(fingerprint, run.pairs, runs_dir, measure)
     write_score(run.log.run.path, "before", record)
     run.log.write(EvaluationEvent(0, run.pairs.id, len(run.pairs.gold), record["figures"], untouched=True))
+    score_own(run, "before", between)
     if run.settings["snapshots"]:
         ProbeSnapshots(run.log.run.path / "snapshots").take(run.model, 0, run.settings["eval_batch_size"])
     run.log.raise_if_stopped()
@@ -255,3 +265,15 @@ def score_after(run: TrainingRun) -> None:
     began = time.monotonic()
     figures = score_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
     write_score(run.log.run.path, "after", score_record(run.pairs, figures, time.monotonic() - began))
+    score_own(run, "after", between)
+
+
+def score_own(run: TrainingRun, which: str, between: Between) -> None:
+    """Score the model on the held-out part of the person's own rows, where there is one that has a figure."""
+    if not can_be_scored(run.prepared):
+        return
+    began = time.monotonic()
+    figures = score_held_out(run.model, run.prepared, run.settings["eval_batch_size"], between)
+    write_score(run.log.run.path, which, held_out_record(run.prepared, figures, time.monotonic() - began))
+    said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    run.log.write(NoticeEvent(f"Held-out part {which} training: {said}"))

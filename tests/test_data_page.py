@@ -79,6 +79,8 @@ def test_uploaded_file_is_shown_as_the_loss_will_see_it_and_trained_on(page: Pag
     page.wait_for_function("document.querySelector('#live-figure .says').textContent.startsWith('Done')", timeout=90_000)
     run = list_runs(runs_dir)[0][0]
     assert run.resolved()["data"]["folder"] == prepared.parent.name, "trainer and preview read one file"
+    open_tab(page, "Evaluate")
+    page.wait_for_selector("text=Your own held-out part: 40 positive-pairs from fragen.csv")
 
 
 def test_bad_file_is_told_and_what_was_there_stays(page: Page, tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ def test_broken_file_is_refused_without_its_text(tmp_path: Path, name: str, cont
         ([0, 0.5, 1], [0, 0.5, 1], ()),
         ([0, 5, 10], [0, 0.5, 1], ("scores divided by 10",)),
         ([0, 50, 80], [0, 0.5, 0.8], ("scores divided by 100",)),
+        ([1, 7, 7], [1 / 7, 1, 1], ("scores divided by 7",)),
+        ([0, 3, 1.5], [0, 0.6, 0.3], ("scores divided by 5",)),
+        ([0, 3, 0], [0, 1, 0], ("scores divided by 3",)),
     ],
 )
 def test_scores_are_scaled_to_one_and_it_is_noted(

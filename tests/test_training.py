@@ -134,6 +134,9 @@ def test_own_files_are_trained_on(runs_dir: Path, small_data: Path, content: str
     status = run.status()
     assert status is not None and status.state == "done"
     assert run.resolved()["data"]["held_out"] == 6
+    if settings.get("loss") != "softmax":
+        assert run.scores("before")["own/held-out"]["mrr_10"] > 0 < run.scores("after")["own/held-out"]["mrr_10"]
+    assert run.yardstick("after")[0] == "stsb/validation"
 
 
 def test_best_step_is_kept_when_later_ones_are_worse(runs_dir: Path, small_data: Path) -> None:

@@ -19,6 +19,7 @@ from core.uploads import list_uploads
 from ui.data_view import KIND_NAMES
 from ui.html import hint
 from ui.job_view import build_job_view
+from ui.model_tab import model_choices
 from ui.studio import Studio
 
 GET = {"stsb": ("Get STSB", ("stsb",)), "nli": ("Get NLI", ("snli", "mnli"))}
@@ -75,7 +76,7 @@ def build_data_tab(studio: Studio) -> DataTab:
                 gr.Dropdown([], label=f"Column {number}", scale=2, min_width=120) for number in range(1, MOST_COLUMNS + 1)
             )
         settings["max_rows"] = gr.Number(label="Rows at most", info="From the top; empty: all", precision=0, minimum=2)
-    settings |= _lay_out_shaping()
+    settings |= _lay_out_shaping(studio)
     view = build_job_view(studio, "data-view")
     compare = gr.Button("Compare random, semi-hard and hard negatives", size="sm")
     compared = build_job_view(studio, "negatives-view")
@@ -94,7 +95,7 @@ def _lay_out_gets() -> dict[str, gr.Button]:
     return buttons
 
 
-def _lay_out_shaping() -> dict[str, Any]:
+def _lay_out_shaping(studio: Studio) -> dict[str, Any]:
     """Lay out what decides how rows become examples."""
     settings: dict[str, Any] = {}
     with gr.Row():
@@ -122,6 +123,14 @@ def _lay_out_shaping() -> dict[str, Any]:
             label="Hold a part out", info="A tenth of your rows, 1,000 at most", scale=0, min_width=210
         )
     with gr.Accordion("How negatives are mined", open=False, visible=False) as settings_box, gr.Row():
+        settings["mining.model"] = gr.Dropdown(
+            model_choices(studio),
+            label="Mined with",
+            info="Empty: the base model",
+            value=None,
+            allow_custom_value=True,
+            min_width=200,
+        )
         settings["mining.rank_from"] = gr.Number(
             label="From rank", info="Nearer ones may be right answers", precision=0, min_width=110
         )

@@ -3,11 +3,17 @@
 from html import escape
 
 from core.files import read_json
-from core.runs import RunFolder
+from core.runs import HELD_OUT, RunFolder
 from ui.html import empty, problem
 from ui.studio import Studio
 
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean", "max")
+OWN_FIGURES = {
+    "mrr_10": "MRR@10: how near the top the right answer stands among all held-out answers",
+    "accuracy": "Triplet accuracy: how often the positive is nearer than the negative",
+    "pearson_cosine": "Pearson of cosines and scores",
+    "spearman_cosine": "Spearman of cosines and scores",
+}
 TITLES = {"max": "Best of the four"}
 
 
@@ -22,7 +28,26 @@ def scores_table(studio: Studio, name: str | None) -> str:
     before, after = run.scores("before"), run.scores("after")
     if not before:
         return empty(f"Run {run.id} ended without a score." if status.is_final else "The untouched model is scored first.")
-    return "".join(_one_set(run, data, figures, after.get(data)) for data, figures in before.items())
+    own = _held_out(run, before.pop(HELD_OUT), after.get(HELD_OUT)) if HELD_OUT in before else ""
+    return own + "".join(_one_set(run, data, figures, after.get(data)) for data, figures in before.items())
+
+
+def _held_out(run: RunFolder, before: dict[str, float], after: dict[str, float] | None) -> str:
+    """Return the figures on the person's own held-out rows, with what each says."""
+    about = read_json(run.path / "scores" / f"{HELD_OUT.replace('/', '-')}.before.json") or {}
+    what = f"{about.get('pairs', 0):,} {about.get('shape', 'examples')} from {about.get('found', 'your data')}"
+    title = f"Your own held-out part: {what}"
+    rows = "".join(
+        f"<tr><td>{escape(OWN_FIGURES.get(name, name))}</td><td class='number'>{value:.4f}</td>"
+        f"{_after_cells(value, after.get(name) if after else None)}</tr>"
+        for name, value in before.items()
+    )
+    head = (
+        "<tr><th>Figure</th>" + "".join(f"<th class='number'>{name}</th>" for name in ("before", "after", "difference")) + "</tr>"
+    )
+    table = f'<div class="scroll"><table class="facts own"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    hint = '<p class="hint">Texts that training never saw, nor any text equal to one of them.</p>'
+    return f'<div class="card"><h3>{escape(title)}</h3>{hint}{table}</div>'
 
 
 def _one_set(run: RunFolder, data: str, before: dict[str, float], after: dict[str, float] | None) -> str:

@@ -23,7 +23,7 @@ SCALE = "loss_params.scale"
 OF_THE_ROWS = frozenset({"columns", "examples", "fixes", "negatives", "max_rows"})
 FORM_KEYS = (
     "base_model", "max_seq_length", "data", "split", "max_rows", "negatives", "neutral_score", "score_threshold", "holdout",
-    "mining.rank_from", "mining.rank_to", "mining.margin", "mining.ceiling", "mining.judge", "loss", SCALE,
+    "mining.model", "mining.rank_from", "mining.rank_to", "mining.margin", "mining.ceiling", "mining.judge", "loss", SCALE,
     "epochs", "batch_size", "learning_rate", "seed",
     "max_steps", "gradient_accumulation", "scheduler", "warmup", "weight_decay", "precision",
     "eval_every", "log_every", "eval_batch_size", "best_by", "snapshots",

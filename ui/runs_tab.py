@@ -55,11 +55,10 @@ def runs_table(studio: Studio) -> pd.DataFrame:
 
 def _row(run: RunFolder, status: Status) -> list[str]:
     config = read_json(run.path / "config.json") or {}
-    before, after = run.scores("before"), run.scores("after")
-    data = next(iter(before), "")
+    (data, before), (_, after) = run.yardstick("before"), run.yardstick("after")
     seconds = f"{(status.finished or time.time()) - status.started:.0f} s" if status.started else ""
     model_and_data = f"{config.get('base_model', '')} on {config.get('data', '')}"
-    spearman = " → ".join(_score(figures.get(data)) for figures in (before, after)) if data else ""
+    spearman = " → ".join(_score(figures) for figures in (before, after)) if data else ""
     return [
         run.id,
         status.state,
@@ -71,7 +70,7 @@ def _row(run: RunFolder, status: Status) -> list[str]:
     ]
 
 
-def _score(figures: dict[str, float] | None) -> str:
+def _score(figures: dict[str, float]) -> str:
     return f"{figures['spearman_cosine']:.4f}" if figures else "–"
 
 

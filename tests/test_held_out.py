@@ -1,0 +1,63 @@
+"""The held-out part's figures, against slow versions of what they say."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.config import build_config
+from core.held_out import can_be_scored, correlations, reciprocal_rank, score_held_out, triplet_accuracy
+from core.models import load_model
+from core.places import Places
+from core.prepare import Unwatched, prepare
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_reciprocal_rank_passes_over_other_right_answers() -> None:
+    frame = pd.DataFrame({"anchor": ["q1", "q1", "q2"], "positive": ["a", "b", "c"]}).astype("str")
+    places = {"q1": [1.0, 0.0], "q2": [0.0, 1.0], "a": [1.0, 0.1], "b": [1.0, 0.5], "c": [1.0, 0.4]}
+    vectors = {column: unit(np.array([places[text] for text in frame[column]])) for column in frame}
+    # q1 with a: first. q1 with b: a is right too, c stands before it: second. q2 with c: b stands before it: second.
+    assert reciprocal_rank(frame, vectors)["mrr_10"] == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
+
+
+def test_reciprocal_rank_equals_sorting_by_hand_on_random_vectors() -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"anchor": [f"q{n}" for n in range(60)], "positive": [f"p{n}" for n in range(60)]}).astype("str")
+    vectors = {column: unit(rng.normal(size=(60, 5))) for column in frame}
+    total = 0.0
+    for row in range(60):
+        order = sorted(range(60), key=lambda other: -float(vectors["anchor"][row] @ vectors["positive"][other]))
+        rank = order.index(row) + 1
+        total += 1 / rank if rank <= 10 else 0
+    assert reciprocal_rank(frame, vectors)["mrr_10"] == pytest.approx(total / 60)
+
+
+def test_triplet_accuracy_counts_nearer_positives() -> None:
+    vectors = {"anchor": np.eye(2), "positive": np.eye(2), "negative": np.eye(2)[::-1]}
+    assert triplet_accuracy(pd.DataFrame(), vectors) == {"accuracy": 1.0}
+    assert triplet_accuracy(pd.DataFrame(), vectors | {"positive": np.eye(2)[::-1], "negative": np.eye(2)}) == {"accuracy": 0.0}
+
+
+def test_correlations_of_constant_scores_are_none() -> None:
+    vectors = {"sentence1": np.eye(3), "sentence2": unit(np.random.default_rng(0).normal(size=(3, 3)))}
+    assert correlations(pd.DataFrame({"score": [1, 1, 1]}), vectors)["spearman_cosine"] == 0.0
+
+
+def test_own_pairs_are_scored_and_other_answers_are_harder_than_few(tmp_path: Path, runs_dir: Path) -> None:
+    path = tmp_path / "mine.csv"
+    animals = ["otter", "falcon", "badger", "salmon", "beetle", "heron", "marten", "viper", "lynx", "raven"]
+    lines = [f"the {one} number {n} sleeps,a {one} with the number {n} is resting\n" for n in range(10) for one in animals]
+    path.write_text("anchor,positive\n" + "".join(lines))
+    prepared = prepare(build_config({"data": f"file:{path}"}), Places(None, runs_dir), Unwatched())
+    assert can_be_scored(prepared)
+    figures = score_held_out(load_model("static-minilm", runs_dir, "cpu"), prepared, 32)
+    assert 0.5 < figures["mrr_10"] <= 1
+
+
+def test_sample_has_no_held_out_part_to_score(runs_dir: Path) -> None:
+    assert not can_be_scored(prepare(build_config({}), Places(None, runs_dir), Unwatched()))
