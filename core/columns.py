@@ -4,6 +4,7 @@ A choice of columns maps a role ("anchor", "score") to a column's name; the role
 (`core.examples.ROLES`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -15,6 +16,9 @@ from core.examples import LABELLED_ROWS, NLI_LABELS, NLI_ROWS, PAIR_ROWS, ROLES,
 from core.table_layout import NUMBER
 
 MOST_CLASSES = 300
+FEWEST_TO_COUNT = 5
+# Columns that stand beside what is said: numbers of rows, dates, addresses.
+BESIDE = re.compile(r"(^|_)(id|ids|uuid|guid|nr|no|index|idx|row|date|time|timestamp|datetime|url|link|email|phone|ip)($|_)|_at$")
 NO_LABEL = ("", "-1", "-1.0", "-")
 # Labels may be numbers, also as a table writes them that once held a missing one: 1.0.
 NLI_NUMBERS = {label: number for number, label in enumerate(NLI_LABELS)} | {
@@ -113,27 +117,43 @@ def _as_nli(scored: Mapping[str, str]) -> dict[str, str]:
 
 def _guess_by_content(head: pa.Table, where: str) -> dict[str, str]:
     filled = [name for name in head.column_names if head[name].null_count < len(head)]
-    numbers = [name for name in filled if _are_numbers(head[name])]
-    classes = [name for name in filled if name not in numbers and _are_classes(head[name])]
-    texts = [name for name in filled if name not in numbers and name not in classes]
+    told = [name for name in filled if not (BESIDE.search(as_name(name)) or _counts_up(head[name]))] or filled
+    numbers = [name for name in told if _are_numbers(head[name])]
+    classes = [name for name in told if name not in numbers and _are_classes(head[name])]
+    texts = [name for name in told if name not in numbers and name not in classes]
     if not texts and classes:
         # A few short texts look like classes: the longest of them are the texts.
-        texts = [max(classes, key=lambda name: pc.sum(pc.utf8_length(head[name])).as_py())]
+        texts = [max(classes, key=lambda name: _total_length(head[name]))]
         classes.remove(texts[0])
     if not texts:
         raise DataError(f"{where} has no column of texts (columns: {', '.join(head.column_names)[:100] or 'none'}); add one.")
+    # Of many, the two that say most; never a negative: whether a text is wrong, only the person knows.
+    longest = sorted(texts, key=lambda name: -_total_length(head[name]))[:2]
+    texts = [name for name in texts if name in longest]
     labels = [name for name in (*classes, *numbers) if _are_nli_labels(head[name])]
-    if len(texts) >= 2 and labels:
+    if len(texts) == 2 and labels:
         return {"premise": texts[0], "hypothesis": texts[1], "label": labels[0]}
-    if len(texts) >= 2 and numbers:
+    if len(texts) == 2 and numbers:
         return {"sentence1": texts[0], "sentence2": texts[1], "score": numbers[0]}
-    if len(texts) >= 3:
-        return dict(zip(ROLES[TRIPLET_ROWS], texts, strict=False))
     if len(texts) == 2:
         return dict(zip(ROLES[PAIR_ROWS], texts, strict=True))
     if classes or numbers:
         return {"text": texts[0], "label": (classes or numbers)[0]}
     return {"text": texts[0]}
+
+
+def _total_length(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(pc.utf8_length(column)).as_py() or 0)
+
+
+def _counts_up(column: pa.ChunkedArray) -> bool:
+    """Tell whether a column numbers the rows: whole numbers, none twice."""
+    values = column.drop_null()
+    return (
+        len(values) >= FEWEST_TO_COUNT
+        and len(values.unique()) == len(values)
+        and all(value.strip().isdigit() for value in values.to_pylist())
+    )
 
 
 def _are_numbers(column: pa.ChunkedArray) -> bool:

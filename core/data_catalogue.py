@@ -10,6 +10,7 @@ from core.examples import LABELLED_ROWS, NLI_ROWS, SCORED_ROWS
 
 UPLOAD = re.compile(r"upload:[0-9a-f]{64}")
 HUB_NAME = re.compile(r"hub:(?P<id>[\w.-]+(/[\w.-]+)?)(:(?P<configuration>[\w.-]+))?(@(?P<revision>[\w./-]+))?")
+SPLIT = re.compile(r"[A-Za-z0-9_][\w.+-]{0,79}")
 OWN_PREFIXES = ("file:", "upload:", "hub:")
 
 
@@ -137,7 +138,7 @@ def called(data: str) -> str:
     """Return how a choice of data is called in a sentence: a file by its name, an upload as what it is."""
     if data.startswith("file:"):
         return data.rpartition("/")[2][:60]
-    return "your file" if data.startswith("upload:") else data[:60]
+    return "Your file" if data.startswith("upload:") else data[:60]
 
 
 def is_own(data: str) -> bool:
@@ -164,6 +165,8 @@ def hub_name(data: str) -> HubName:
 
 def check_data(data: str, split: str) -> None:
     """Refuse a data set or split that nobody knows; `a+b` joins data sets."""
+    if not SPLIT.fullmatch(split):
+        raise ConfigError("split", f"'{split[:40]}' is no name of a split; write letters, digits, dots, + and -.")
     for name in data_parts(data):
         if name.startswith("file:") or UPLOAD.fullmatch(name):
             continue

@@ -200,7 +200,8 @@ def _examine_near(patient: Patient) -> list[Finding]:
     rows = int(_nearly_again(patient, keys).sum())
     texts = sum(map(len, groups))
     limit = f" (of the first {compared:,} texts)" if compared == MOST_COMPARED_TEXTS else ""
-    text = f"texts in {len(groups):,} groups say nearly the same{limit}; {rows:,} rows only repeat an earlier one with such texts"
+    repeated = f"; {rows:,} of the rows only repeat an earlier one in such words" if rows else ""
+    text = f"texts in {len(groups):,} groups say nearly the same{limit}{repeated}"
     example = tuple(_as_words(patient, "text", one) for one in groups[0][:3])
     return [Finding("near-duplicates", text, texts, compared, example, "drop-near-duplicates" if rows else None)]
 

@@ -19,6 +19,15 @@ def false_negative_conflicts(pairs: pd.DataFrame) -> dict[int, int]:
     distinct = pd.DataFrame({"anchor": anchors, "positive": positives}).drop_duplicates()
     by_anchor = np.bincount(distinct["anchor"], weights=stands[distinct["positive"]])
     conflicts = by_anchor[anchors].astype(np.int64) - 1
+    return _counted(conflicts)
+
+
+def class_conflicts(labels: pd.Series) -> dict[int, int]:
+    """Count, for each labelled anchor, the other rows of its class: {conflicts: rows with so many}."""
+    return _counted(labels.groupby(labels).transform("size").to_numpy(dtype=np.int64) - 1)
+
+
+def _counted(conflicts: np.ndarray) -> dict[int, int]:
     values, counts = np.unique(conflicts, return_counts=True)
     return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
 

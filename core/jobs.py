@@ -46,8 +46,8 @@ def is_answered(run: RunFolder) -> bool:
     return any((run.path / name).is_file() for name in ("report.json", "negatives.json"))
 
 
-def ask(config: RunConfig, places: Places) -> RunFolder:
-    """Queue a job unless its answer is there or somebody works on it; one that failed or was stopped begins anew.
+def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
+    """Queue a job unless its answer is there or somebody works on it; one that failed or was stopped begins `again`.
 
     Raises:
         ModelError: its base model is not here.
@@ -59,7 +59,7 @@ def ask(config: RunConfig, places: Places) -> RunFolder:
         shutil.rmtree(run.path, ignore_errors=True)
         run.path.parent.mkdir(parents=True, exist_ok=True)
         return create_folder(run.path, config, places.data_dir)
-    if status.is_final and not is_answered(run):
+    if status.is_final and again and not is_answered(run):
         run.forget_wishes()
         run.events_path.unlink(missing_ok=True)
         # What is asked may differ where it decides nothing: the number of rows to fetch.

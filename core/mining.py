@@ -13,7 +13,7 @@ from core.files import write_json
 from core.machine import read_machine
 from core.models import load_model
 from core.negatives import add_random_negatives, mine_negatives, telling
-from core.prepare import classes_of
+from core.prepare import choose_rows, classes_of
 from core.rows import Asked, load_rows
 from core.settings import choices_of
 
@@ -71,11 +71,14 @@ def mine(log: "RunLog") -> None:
     config, places = log.run.config(), log.places
     log.enter("loading", "Reading rows")
     rows = load_rows(Asked(config.data, config.split, config.columns, config.max_rows or MOST_ROWS), places)
-    pairs = convert(rows.frame, rows.kind, POSITIVE_PAIRS, choices_of(config)).drop_duplicates()
+    # The rows that are trained on: mended, and without the held-out part.
+    patient, _, part = choose_rows(config, rows, places)
+    frame = patient.frame[~part.mask].reset_index(drop=True)
+    pairs = convert(frame, rows.kind, POSITIVE_PAIRS, choices_of(config)).drop_duplicates()
     if len(pairs) < 2:
         raise DataError(f"{called(config.data)} gives {len(pairs)} positive pairs; negatives need 2 or more to be drawn from.")
     pairs = pairs.sample(min(len(pairs), MOST_PAIRS), random_state=config.seed).sort_index().reset_index(drop=True)
-    classes = classes_of(rows.frame, rows.kind)
+    classes = classes_of(frame, rows.kind)
     model, judge = load_miner(config, places, "hard" if config.mining.judge else "semi-hard")
     log.enter("loading", "Looking for negatives")
 
@@ -85,17 +88,17 @@ def mine(log: "RunLog") -> None:
 
     found = {"random": add_random_negatives(pairs, config.seed, classes)}
     why = {}
-    try:
-        found["semi-hard"] = mine_negatives(pairs, model, config.mining, None, told, classes)
-    except DataError as error:
-        why["semi-hard"] = str(error)
+    for kind, used in (("semi-hard", None), ("hard", judge)):
+        try:
+            if kind == "semi-hard" or used is not None:
+                found[kind] = mine_negatives(pairs, model, config.mining, used, told, classes)
+        except DataError as error:
+            why[kind] = str(error)
     if rows.kind == NLI_ROWS:
-        found["hard"] = convert(rows.frame, NLI_ROWS, TRIPLETS, choices_of(config))
-    elif judge is not None:
-        found["hard"] = mine_negatives(pairs, model, config.mining, judge, told, classes)
-    else:
-        why["hard"] = "Needs NLI labels, or a cross-encoder as mining.judge."
-    answer = {"model": config.mining.model or config.base_model, "pairs": len(pairs), "why": why}
+        found["hard"] = convert(frame, NLI_ROWS, TRIPLETS, choices_of(config))
+    elif "hard" not in found:
+        why.setdefault("hard", "Needs NLI labels, or a cross-encoder as mining.judge.")
+    answer = {"model": config.mining.model or config.base_model, "pairs": len(pairs), "found": rows.found, "why": why}
     answer |= {"anchors": side_by_side(pairs, found, model), "false_negatives": likely_false_negatives(pairs, model, told)}
     write_json(log.run.path / "negatives.json", answer)
     log.end("done", f"Compared negatives among {len(pairs):,} pairs")

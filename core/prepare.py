@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.config import RunConfig
 from core.data_catalogue import called
-from core.doctor import admit, examine, mend
+from core.doctor import Patient, admit, examine, mend
 from core.errors import ConfigError, DataError, StudioError
 from core.examples import (
     CLASS_PAIRS,
@@ -24,14 +24,14 @@ from core.examples import (
     shapes_from,
 )
 from core.files import write_json
-from core.groups import hold_out
+from core.groups import HeldOut, hold_out
 from core.locks import lock
 from core.negatives import add_random_negatives, mine_negatives
 from core.places import Places
 from core.prepared import PreparedExamples, find_prepared, prepared_folder
 from core.processes import start_time
 from core.report import class_names, count_rows, measure_examples, write_preview
-from core.rows import Asked, Watcher, load_rows, yardstick_rows
+from core.rows import Asked, Rows, Watcher, load_rows, yardstick_rows
 from core.run_log import RunLog, Stopped
 from core.runs import RunFolder, create_folder
 from core.settings import choices_of, holdout_share, negatives_of, shape_for
@@ -79,7 +79,7 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
 
     def show_first(frame: pd.DataFrame, kind: str) -> None:
         shape, first = _first_examples(config, frame.head(HEAD_ROWS), kind, preview_shape(config, kind))
-        write_preview(folder, shape, first, class_names(frame, kind), whole=False)
+        write_preview(folder, shape, first, class_names(frame, kind), kind=kind, whole=False)
 
     def count(done: int, total: int) -> None:
         work.raise_if_stopped()
@@ -88,23 +88,22 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
     asked = Asked(config.data, config.split, config.columns, config.max_rows)
     rows = load_rows(asked, places, Watcher(show_first, count))
     shape = preview_shape(config, rows.kind)
-    outside_name, outside = yardstick_rows(places)
     work.progress("Looking for what is wrong", 0, 3)
-    texts = [outside.frame["sentence1"], outside.frame["sentence2"]]
-    patient, mended = mend(admit(rows.frame, rows.kind, texts, outside_name), config.fixes)
+    patient, mended, part = choose_rows(config, rows, places)
     work.raise_if_stopped()
-    part = hold_out(patient.frame, patient.texts, holdout_share(config), config.seed)
     kept, held = patient.frame[~part.mask].reset_index(drop=True), patient.frame[part.mask].reset_index(drop=True)
     examples = make_examples(config, kept, rows.kind, shape, places, work)
-    _check_use(config, rows.kind, shape, examples)
+    _check_use(config, rows.kind, kept, shape, examples)
     names = class_names(patient.frame, rows.kind)
     if shape == LABELLED_TEXTS:
         # A class has one number in the held-out part and in the rest.
         examples["label"] = class_numbers(patient.frame["label"])[~part.mask]
-    write_preview(folder, shape, examples, names, whole=False)
+    write_preview(folder, shape, examples, names, kind=rows.kind, whole=False)
     work.progress("Looking for what is wrong", 1, 3)
     held_shape = held_out_shape(config, rows.kind, shape)
-    report = count_rows(config, rows, kept, shape, examples) | measure_examples(config, examples, places)
+    report = count_rows(config, rows, kept, shape, examples) | measure_examples(
+        config, examples, places, classes_of(kept, rows.kind)
+    )
     work.raise_if_stopped()
     work.progress("Looking for what is wrong", 2, 3)
     report |= {
@@ -114,18 +113,26 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
         "held_out_share": holdout_share(config),
         "held_out_note": part.note,
         "held_out_shape": held_shape,
-        "outside": outside_name,
+        "outside": patient.outside_name,
         "findings": [finding.as_json() for finding in examine(patient)],
     }
-    examples.to_parquet(folder / "examples.parquet", index=False)
+    _write_parquet(examples, folder / "examples.parquet")
     held_examples = convert(held, rows.kind, held_shape, choices_of(config)) if len(held) else examples.head(0)
     if held_shape == LABELLED_TEXTS:
         held_examples = held_examples.assign(label=class_numbers(patient.frame["label"])[part.mask])
     report["held_out_examples"] = len(held_examples)
-    held_examples.to_parquet(folder / "held-out.parquet", index=False)
-    write_preview(folder, shape, examples, names, whole=True)
+    _write_parquet(held_examples, folder / "held-out.parquet")
+    write_preview(folder, shape, examples, names, kind=rows.kind, whole=True)
     write_json(folder / "report.json", report)
     return PreparedExamples(folder, report)
+
+
+def choose_rows(config: RunConfig, rows: Rows, places: Places) -> tuple[Patient, dict[str, int], HeldOut]:
+    """Mend the rows and choose the held-out part: what is left, how many rows each fix took, and which rows are held out."""
+    outside_name, outside = yardstick_rows(places)
+    texts = [outside.frame["sentence1"], outside.frame["sentence2"]]
+    patient, mended = mend(admit(rows.frame, rows.kind, texts, outside_name), config.fixes)
+    return patient, mended, hold_out(patient.frame, patient.texts, holdout_share(config), config.seed)
 
 
 def held_out_shape(config: RunConfig, kind: str, shape: str) -> str:
@@ -173,19 +180,28 @@ def classes_of(frame: pd.DataFrame, kind: str) -> dict[str, str] | None:
     return dict(zip(frame["text"], frame["label"], strict=True)) if kind == LABELLED_ROWS else None
 
 
-def _check_use(config: RunConfig, kind: str, shape: str, examples: pd.DataFrame) -> None:
+def _check_use(config: RunConfig, kind: str, frame: pd.DataFrame, shape: str, examples: pd.DataFrame) -> None:
     """Refuse what nothing can be learned from."""
     where = f"{called(config.data)} gives"
     if len(examples) < FEWEST_EXAMPLES:
         raise DataError(
             f"{where} {len(examples)} {shape}; training needs {FEWEST_EXAMPLES} or more: choose other data or another shape."
         )
+    if kind == LABELLED_ROWS and frame["label"].nunique() < 2:
+        raise DataError(f"{where} texts of one label only, so there is nothing to tell apart; choose another column of labels.")
     value = {CLASS_PAIRS: "label", LABELLED_TEXTS: "label", SCORED_PAIRS: "score"}.get(shape)
     if value and examples[value].nunique() < 2:
         raise DataError(
             f"{where} {shape} that all have the same {value} ({examples[value].iloc[0]:g}), so there is nothing to tell apart; "
             "choose other columns, or a loss that takes positive pairs."
         )
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write beside the place and move it there: whoever has the earlier file open keeps it whole."""
+    beside = path.with_suffix(".part")
+    frame.to_parquet(beside, index=False)
+    beside.replace(path)
 
 
 def prepare(config: RunConfig, places: Places, log: Work) -> PreparedExamples:
@@ -234,6 +250,11 @@ def prepare_job(log: RunLog) -> None:
     Raises:
         StudioError: the rows cannot be found or used.
     """
+    ready = find_prepared(log.run.path)
+    if ready is not None:
+        # A training run was first: what it reads must not be written again.
+        log.end("done", "Prepared")
+        return
     log.enter("loading", "Preparing the examples")
     try:
         prepared = fill(log.run.path, log.run.config(), log.places, log)

@@ -1,6 +1,6 @@
 """What is said of prepared examples: counts, the first rows as the page shows them, and the numbers behind its pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from core.examples import (
     shapes_from,
     text_roles,
 )  # fmt: skip
-from core.false_negatives import false_negative_conflicts
+from core.false_negatives import class_conflicts, false_negative_conflicts
 from core.files import write_json
 from core.places import Places
 from core.rows import Rows
@@ -82,8 +82,13 @@ def count_shapes(config: RunConfig, frame: pd.DataFrame, kind: str) -> dict[str,
     return counts
 
 
-def measure_examples(config: RunConfig, examples: pd.DataFrame, places: Places) -> dict[str, Any]:
-    """Return what the pictures show: balance of labels, spread of scores, lengths in tokens, and conflicts in a batch."""
+def measure_examples(
+    config: RunConfig, examples: pd.DataFrame, places: Places, classes: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """Return what the pictures show: balance of labels, spread of scores, lengths in tokens, and conflicts in a batch.
+
+    `classes` are the texts' classes, where the rows have some: then each text of the anchor's class is a right answer.
+    """
     found: dict[str, Any] = {"lengths": token_lengths(config, examples, places)}
     if "label" in examples:
         counts = examples["label"].value_counts()
@@ -92,7 +97,8 @@ def measure_examples(config: RunConfig, examples: pd.DataFrame, places: Places) 
     if "score" in examples:
         found["scores"] = np.histogram(examples["score"], bins=SCORE_BINS, range=(0, 1))[0].tolist()
     if {"anchor", "positive"} <= set(examples):
-        conflicts = false_negative_conflicts(examples)
+        conflicts = false_negative_conflicts(examples) if classes is None else class_conflicts(examples["anchor"].map(classes))
+        found["conflicts_by"] = "texts" if classes is None else "classes"
         found["conflicts"] = {str(conflict): count for conflict, count in conflicts.items()}
     return found
 
@@ -115,12 +121,12 @@ def token_lengths(config: RunConfig, examples: pd.DataFrame, places: Places) -> 
     return {str(value): int(count) for value, count in zip(values, counts, strict=True)}
 
 
-def write_preview(folder: Path, shape: str, examples: pd.DataFrame, names: Sequence[str], *, whole: bool) -> None:
+def write_preview(folder: Path, shape: str, examples: pd.DataFrame, names: Sequence[str], *, kind: str, whole: bool) -> None:
     """Write the first rows as the page shows them; it never receives more. `whole` says that all rows have been read."""
     columns = list(EXAMPLE_COLUMNS[shape])
     first = examples.head(PREVIEW_ROWS)
     rows = [[_as_cell(column, first[column].iloc[place], names) for column in columns] for place in range(len(first))]
-    write_json(folder / "preview.json", {"shape": shape, "columns": columns, "rows": rows, "whole": whole})
+    write_json(folder / "preview.json", {"kind": kind, "shape": shape, "columns": columns, "rows": rows, "whole": whole})
 
 
 def _as_cell(column: str, value: Any, names: Sequence[str]) -> str:

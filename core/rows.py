@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pyarrow as pa
 
-from core.columns import check_columns, guess_columns
-from core.data_catalogue import data_parts
+from core.columns import as_name, check_columns, guess_columns
+from core.data_catalogue import DATA_SETS, data_parts
 from core.errors import DataError, MissingDataError
 from core.places import Places
 from core.row_reader import RowReader
@@ -103,7 +103,10 @@ def _load_part(name: str, asked: Asked, places: Places, watcher: Watcher) -> Row
         raise DataError(f"{table.where} has no row with {_needs(reader)}; check its columns.")
     frame, notes, sha256 = _as_frame(clean, reader)
     found = "the sample that ships with the studio" if name == "sample" else table.where
-    return Rows(frame, reader.kind, found, sha256, dict(reader.dropped), (*table.notes, *_ragged_note(table, until), *notes))
+    guessed = () if asked.columns or name in DATA_SETS else _guess_note(reader)
+    return Rows(
+        frame, reader.kind, found, sha256, dict(reader.dropped), (*table.notes, *guessed, *_ragged_note(table, until), *notes)
+    )
 
 
 def _as_frame(clean: pa.Table, reader: RowReader) -> tuple[pd.DataFrame, tuple[str, ...], str]:
@@ -139,6 +142,12 @@ def _expected_rows(table: Table, chunk: pa.Table, done: int) -> int:
 def _needs(reader: RowReader) -> str:
     texts = sum(role not in ("label", "score") for role in reader.columns)
     return f"{('a text', 'two texts', 'three texts')[texts - 1]}{' and a label' if 'label' in reader.columns else ''}"
+
+
+def _guess_note(reader: RowReader) -> tuple[str, ...]:
+    """Say which column was taken for what, where its name does not say so itself."""
+    taken = [f"{column} as {role}" for role, column in reader.columns.items() if as_name(column) != role]
+    return (f"columns are guessed: {', '.join(taken)[:120]}; correct them under Columns and rows",) if taken else ()
 
 
 def _ragged_note(table: Table, until: int | None) -> tuple[str, ...]:

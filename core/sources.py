@@ -164,9 +164,12 @@ def _not_found(name: str, split: str, data_dir: Path | None) -> str:
 def fingerprint(data: str, split: str, places: Places) -> str:
     """Return a text that changes when the rows of a choice do, without reading what is not in a file."""
     paths = [(name, locate(name, split, places)) for name in data_parts(data)]
-    return "+".join(
-        _file_hash(path, path.stat().st_size, path.stat().st_mtime_ns) if path else f"cache:{name}" for name, path in paths
-    )
+    return "+".join(_fingerprint_of(name, path) if path else f"cache:{name}" for name, path in paths)
+
+
+def _fingerprint_of(data: str, path: Path) -> str:
+    """Name a file by its bytes, by its ending, which decides how they are read, and by what it is called."""
+    return f"{_file_hash(path, path.stat().st_size, path.stat().st_mtime_ns)}{path.suffix}:{name_of(data, path)}"
 
 
 @functools.lru_cache(maxsize=256)

@@ -156,6 +156,10 @@ class Supervisor:
         if child is None and not status.is_working:
             _finish(run, "stopped", "Cancelled before it began.")
             return
+        if child is None and run.path.parent != self.runs_dir:
+            # A training run prepares its own examples in there: its process is not the job's to end.
+            run.forget_wishes()
+            return
         pid, started = (child.pid, start_time(child.pid)) if child else (status.pid, status.pid_started)
         deadline = self.kill_at.get(run.id)
         if deadline is None:

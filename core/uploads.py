@@ -1,5 +1,6 @@
 """A person's own file: moved into the runs folder at once, and from then on named by what is in it."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,14 @@ def take_in(path: Path, name: str, runs_dir: Path) -> Upload:
     folder = runs_dir / UPLOADS
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for ending in FILE_ENDINGS:
+        place = folder / f"{digest}{kept.suffix}"
+        # Onto the same disk first: whoever reads the earlier upload of these bytes finds it whole.
+        shutil.move(kept, beside := place.with_suffix(f".{os.getpid()}.part"))
+        beside.replace(place)
+        write_json(folder / f"{digest}.about", {"name": name})
+        for ending in set(FILE_ENDINGS) - {kept.suffix}:
             # The same bytes under another ending are read in another way: what came last counts.
             (folder / f"{digest}{ending}").unlink(missing_ok=True)
-        shutil.move(kept, folder / f"{digest}{kept.suffix}")
-        write_json(folder / f"{digest}.about", {"name": name})
     except OSError as error:
         reason = "the disk is full: free some space" if is_disk_full(error) else f"{error.strerror}: check the runs folder"
         raise DataError(f"{name[:80]} cannot be kept; {reason}, then upload it again.") from None

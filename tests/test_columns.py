@@ -59,7 +59,7 @@ def test_words_of_nli_beside_two_sentences_are_labels() -> None:
         ([["a b", "c"], ["e f", "g"], ["0", "1"]], {"sentence1": "c0", "sentence2": "c1", "score": "c2"}),
         ([["a", "b", "c"], ["d", "e", "f"], ["0", "1", "2"]], {"premise": "c0", "hypothesis": "c1", "label": "c2"}),
         ([["good", "bad", "good", "bad"], ["a b", "c d", "e f", "g h"]], {"text": "c1", "label": "c0"}),
-        ([["a", "b"], ["c", "d"], ["e", "f"]], {"anchor": "c0", "positive": "c1", "negative": "c2"}),
+        ([["a b", "b a"], ["c", "d"], ["e f", "f e"]], {"anchor": "c0", "positive": "c2"}),
     ],
 )
 def test_columns_without_known_names_are_guessed_by_what_they_hold(columns: list[list[str]], guess: dict[str, str]) -> None:
@@ -89,3 +89,29 @@ def test_refusal_stays_short_whatever_the_names() -> None:
     with pytest.raises(DataError) as caught:
         check_columns({"r" * 500: "x" * 500}, ["y" * 500] * 50, "a.csv")
     assert len(str(caught.value)) <= 300
+
+
+@pytest.mark.parametrize("name", ["id", "ticket_id", "Nr", "c9"])
+def test_numbers_of_rows_are_no_scores(name: str) -> None:
+    texts = {"question": [f"what is {n} about" for n in range(80)], "reply": [f"it is about {n}" for n in range(80)]}
+    head = text_table(**{name: [str(n) for n in range(80)]}, **{f"the {key}": values for key, values in texts.items()})
+    assert guess_columns(head, "a.csv") == {"anchor": "the question", "positive": "the reply"}
+
+
+def test_stars_are_the_label_and_the_number_of_the_review_is_not() -> None:
+    head = text_table(
+        review_id=[str(1000 + n) for n in range(40)],
+        stars=[str(1 + n % 5) for n in range(40)],
+        words=[f"words {n} here" for n in range(40)],
+    )
+    assert guess_columns(head, "a.csv") == {"text": "words", "label": "stars"}
+
+
+def test_dates_and_names_beside_the_texts_are_passed_over() -> None:
+    head = text_table(
+        created_at=[f"2024-01-{n:02}" for n in range(1, 21)],
+        author=[f"anna {n}" for n in range(20)],
+        body=[f"this is the long text number {n} of all" for n in range(20)],
+        reaction=[f"and this is the long answer number {n} to it" for n in range(20)],
+    )
+    assert guess_columns(head, "a.csv") == {"anchor": "body", "positive": "reaction"}

@@ -153,6 +153,11 @@ def test_names_that_lead_elsewhere_are_refused(data: str) -> None:
     assert fault_of(data=data).field == "data"
 
 
+@pytest.mark.parametrize("split", ["../../etc/passwd", "a/b", "", "..", ".hidden", "x" * 90])
+def test_split_that_leads_elsewhere_is_refused(split: str) -> None:
+    assert fault_of(data="hub:a/b", split=split).field == "split"
+
+
 def test_yardsticks_are_never_trained_on() -> None:
     for data, split in (("stsb", "validation"), ("sample", "validation"), ("banking77", "test")):
         assert "never for training" in str(fault_of(data=data, split=split, loss="cosine-similarity"))

@@ -103,8 +103,11 @@ def choose(page: Page, label: str, option: str) -> None:
 def test_columns_are_corrected_by_hand(page: Page, tmp_path: Path) -> None:
     rows = [(f"title {n} of a text", f"body {n} of the text", f"comment {n} on it") for n in range(60)]
     upload(page, tmp_path / "three.csv", pd.DataFrame(rows, columns=["headline", "story", "remark"]).to_csv(index=False))
-    says(page, "54 triplets from 60 rows of three.csv")
+    says(page, "54 positive-pairs from 60 rows of three.csv")
+    says(page, "columns are guessed: headline as anchor")
     page.get_by_text("Columns and rows: which is what").click()
+    choose(page, "The rows are", "Triplets: anchor, positive, negative")
+    says(page, "54 triplets from 60 rows of three.csv, negatives given")
     choose(page, "The rows are", "Pairs that belong together")
     says(page, "54 positive-pairs from 60 rows of three.csv")
     choose(page, "Positive", "remark")
@@ -133,6 +136,33 @@ def test_doctor_names_a_fault_and_mends_it(page: Page, tmp_path: Path) -> None:
     page.wait_for_function(f"!{VIEW}.innerText.includes('say again')")
     page.locator("#data-view").get_by_role("button", name="Undo").click()
     says(page, "3 rows say again what an earlier row said")
+
+
+def test_file_that_gives_nothing_keeps_every_way_out(page: Page, tmp_path: Path) -> None:
+    upload(
+        page,
+        tmp_path / "short.csv",
+        "anchor,positive\n" + "".join(f"word{n},answer {n} to it\n" for n in range(40)) + "a b,c d\n",
+    )
+    says(page, "40 rows have a text of a single word")
+    page.locator("#data-view .finding", has_text="single word").get_by_role("button", name="Fix").click()
+    says(page, "gives 1 positive-pairs; training needs 2 or more")
+    says(page, "These rows can also become")
+    page.locator("#data-view").get_by_role("button", name="Undo").click()
+    says(page, "40 rows have a text of a single word")
+
+
+def test_own_file_stays_when_another_recipe_is_chosen_and_is_listed_after_a_reload(page: Page, tmp_path: Path) -> None:
+    upload(page, tmp_path / "mine.csv", pairs(100))
+    says(page, "rows of mine.csv")
+    choose(page, "Recipe", "MNR with hard negatives")
+    page.wait_for_function("document.body.innerText.includes('wrong in meaning')")
+    says(page, "rows of mine.csv")
+    page.reload()
+    open_tab(page, "Data")
+    says(page, "960 positive-pairs")
+    choose(page, "Data", "Your file: mine.csv")
+    says(page, "rows of mine.csv")
 
 
 def test_held_out_part_is_switched_off_with_a_warning(page: Page, tmp_path: Path) -> None:

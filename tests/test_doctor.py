@@ -105,7 +105,7 @@ def test_finding_of_near_duplicates_counts_texts_and_rows_and_shows_the_largest_
     finding = found(rows)["near-duplicates"]
     assert (finding.count, finding.total, finding.fix) == (6, 9, "drop-near-duplicates")
     assert "in 2 groups" in finding.text
-    assert "3 rows only repeat" in finding.text
+    assert "3 of the rows only repeat" in finding.text
     assert finding.example == tuple(f"{LONG} {word}" for word in ("home", "church", "school"))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.false_negatives import false_negative_conflicts, false_negative_share
+from core.false_negatives import class_conflicts, false_negative_conflicts, false_negative_share
 
 
 def random_pairs(seed: int, rows: int, anchors: int, positives: int) -> pd.DataFrame:
@@ -88,3 +88,7 @@ def test_batch_of_nothing_meets_nothing() -> None:
     assert false_negative_share({}, 32) == 0.0
     assert false_negative_share({3: 4}, 1) == 0.0
     assert false_negative_share({3: 4}, 4) == 1.0
+
+
+def test_texts_of_a_class_conflict_with_all_others_of_it() -> None:
+    assert class_conflicts(pd.Series(["a", "a", "b", "a", "c"])) == {2: 3, 0: 2}

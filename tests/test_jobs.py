@@ -137,3 +137,33 @@ def test_other_rows_other_columns_and_other_fixes_are_other_folders(runs_dir: Pa
     folders = {job_folder(asked("prepare", **({"data": "snli"} | change)), places) for change in changes}
     assert len(folders) == len(changes)
     assert job_folder(asked("prepare", data="snli", learning_rate=1e-3), places) in folders
+
+
+def test_cancel_of_a_preparation_leaves_the_run_that_makes_it_alone(runs_dir: Path, tmp_path: Path) -> None:
+    path = big_file(tmp_path, 200_000)
+    run = create_run(runs_dir, override(build_config({}), {"data": f"file:{path}", "max_steps": 2}, Places(None, runs_dir)), None)
+    ensure_supervisor(runs_dir)
+    job = RunFolder(job_folder(asked("prepare", data=f"file:{path}"), Places(None, runs_dir)))
+    wait_for(job, lambda status: status.is_working, 60)
+    job.request_cancel()
+    assert wait_for(run, lambda status: status.is_final, 120).state == "done"
+
+
+def test_finished_preparation_is_not_written_again_by_a_worker_that_comes_late(runs_dir: Path) -> None:
+    places = Places(None, runs_dir)
+    run = answered(asked("prepare"), places)
+    made = (run.path / "examples.parquet").stat().st_mtime_ns
+    run.set_status(state="queued")
+    ensure_supervisor(runs_dir)
+    wait_for(run, lambda status: status.is_final, 30)
+    assert (run.path / "examples.parquet").stat().st_mtime_ns == made
+
+
+def test_failed_job_is_not_begun_again_by_a_look(runs_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("premise,hypothesis,label\na,b,0\nc,d,maybe\n")
+    config = asked("prepare", data=f"file:{path}")
+    run = answered(config, Places(None, runs_dir))
+    ask(config, Places(None, runs_dir), again=False)
+    status = run.status()
+    assert status is not None and status.state == "failed"

@@ -82,14 +82,14 @@ def test_count_of_the_shape_that_was_made_is_the_real_one() -> None:
 def test_pictures_show_labels_scores_and_conflicts(tmp_path: Path) -> None:
     config, places = build_config({}), Places(runs_dir=tmp_path)
     nli = draw_rows("nli", 0, 30, 30)
-    classes = measure_examples(config, convert(nli, "nli", "class-pairs"), places)
+    classes = measure_examples(config, convert(nli, "nli", "class-pairs"), places, None)
     assert classes["labels"] == {str(label): int((nli["label"] == label).sum()) for label in nli["label"].unique()}
     assert (classes["classes"], "scores" in classes, "conflicts" in classes) == (3, False, False)
     scored = draw_rows("scored", 0, 30, 30)
-    scores = measure_examples(config, convert(scored, "scored", "scored-pairs"), places)["scores"]
+    scores = measure_examples(config, convert(scored, "scored", "scored-pairs"), places, None)["scores"]
     assert (len(scores), sum(scores), scores[-1]) == (20, 30, int((scored["score"] == 1).sum()))
     pairs = pd.DataFrame({"anchor": ["a", "a", "b"], "positive": ["x", "y", "z"]})
-    assert measure_examples(config, pairs, places)["conflicts"] == {"0": 1, "1": 2}
+    assert measure_examples(config, pairs, places, None)["conflicts"] == {"0": 1, "1": 2}
 
 
 def test_lengths_are_counted_in_tokens_of_the_base_model_and_not_cut(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_lengths_of_many_texts_are_those_of_a_seeded_draw(tmp_path: Path, monkey
 
 def test_preview_holds_the_first_rows_as_the_page_shows_them(tmp_path: Path) -> None:
     examples = pd.DataFrame({"sentence1": ["a" * 500] * 30, "sentence2": ["b"] * 30, "label": [2] * 30})
-    write_preview(tmp_path, "class-pairs", examples, ("entailment", "neutral", "contradiction"), whole=False)
+    write_preview(tmp_path, "class-pairs", examples, ("entailment", "neutral", "contradiction"), kind="nli", whole=False)
     preview = json.loads((tmp_path / "preview.json").read_text())
     assert (preview["shape"], preview["columns"], preview["whole"]) == ("class-pairs", ["sentence1", "sentence2", "label"], False)
     assert preview["rows"] == [["a" * report.PREVIEW_CHARACTERS + "…", "b", "2 contradiction"]] * report.PREVIEW_ROWS
@@ -126,7 +126,7 @@ def test_preview_holds_the_first_rows_as_the_page_shows_them(tmp_path: Path) -> 
 
 def test_preview_shows_scores_short_and_labels_without_names_as_numbers(tmp_path: Path) -> None:
     scored = pd.DataFrame({"sentence1": ["a"], "sentence2": ["b"], "score": np.array([1 / 3], dtype="float32")})
-    write_preview(tmp_path, "scored-pairs", scored, (), whole=True)
+    write_preview(tmp_path, "scored-pairs", scored, (), kind="scored", whole=True)
     assert json.loads((tmp_path / "preview.json").read_text())["rows"] == [["a", "b", "0.333"]]
-    write_preview(tmp_path, "labelled-texts", pd.DataFrame({"text": ["a"], "label": [3]}), ("x",), whole=True)
+    write_preview(tmp_path, "labelled-texts", pd.DataFrame({"text": ["a"], "label": [3]}), ("x",), kind="scored", whole=True)
     assert json.loads((tmp_path / "preview.json").read_text())["rows"] == [["a", "3"]]

@@ -134,7 +134,7 @@ def test_second_supervisor_leaves_at_once(warm_runs: Path) -> None:
 
 
 def test_run_survives_its_supervisor_and_the_next_one_follows_it(runs_dir: Path) -> None:
-    run = queue(runs_dir, epochs=60, eval_every=100_000)
+    run = queue(runs_dir, epochs=8, eval_every=100_000)
     working = in_training(run)
     supervisor = read_json(runs_dir / ".supervisor.json")
     os.kill(supervisor["pid"], signal.SIGKILL)

@@ -89,3 +89,13 @@ def test_upload_that_is_gone_says_so(tmp_path: Path) -> None:
 
 def test_no_uploads_are_listed_where_there_is_no_folder(tmp_path: Path) -> None:
     assert list_uploads(tmp_path / "nowhere") == []
+
+
+def test_same_bytes_under_another_ending_are_prepared_anew(tmp_path: Path) -> None:
+    content, prints = "anchor,positive\na b,c d\n", []
+    for name in ("x.csv", "x.txt", "y.txt"):
+        path = tmp_path / f"came-{name}"
+        path.write_text(content)
+        upload = take_in(path, name, tmp_path)
+        prints.append(fingerprint(upload.data, "train", Places(runs_dir=tmp_path)))
+    assert len(set(prints)) == 3

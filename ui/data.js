@@ -3,7 +3,7 @@
 const P = window.Plotly, PULL_MS = 250, SLOW_MS = 3000;
 const place = element.querySelector('.job-view'), working = element.querySelector('.working');
 const opened = new Set();
-let turn = 0, timer = null, mark = '';
+let turn = 0, timer = null, mark = '', sawWorking = false;
 const colour = name => getComputedStyle(element).getPropertyValue(name).trim();
 
 function drawFigures() {
@@ -30,6 +30,7 @@ function put(html) {
   for (const node of place.querySelectorAll('[data-figure]')) P.purge(node);
   // The server has escaped every text in it.
   place.innerHTML = html;
+  place.classList.remove('stale');
   for (const node of place.querySelectorAll('details')) node.open = opened.has(node.dataset.name);
   drawFigures();
   showThreshold();
@@ -49,7 +50,8 @@ async function pull(mine) {
     if (mine !== turn) return;
     showWorking(news.working);
     if (news.mark !== mark) { mark = news.mark; put(news.html); }
-    if (news.final) { if (news.ended) trigger('ended', {}); return; }
+    sawWorking = sawWorking || Boolean(news.working);
+    if (news.final) { if (news.ended || sawWorking) trigger('ended', {}); return; }
   } catch (error) {
     if (mine !== turn) return;
     wait = SLOW_MS;
@@ -57,11 +59,16 @@ async function pull(mine) {
   if (mine === turn) timer = setTimeout(() => pull(mine), wait);
 }
 
-function start() { clearTimeout(timer); turn += 1; mark = ''; pull(turn); }
+function start() { clearTimeout(timer); turn += 1; mark = ''; sawWorking = false; place.classList.add('stale'); pull(turn); }
 
 place.addEventListener('click', event => {
   const button = event.target.closest('[data-set]');
-  if (button && !button.disabled) { button.disabled = true; trigger('choose', JSON.parse(button.dataset.set)); }
+  if (button && !button.disabled) {
+    button.disabled = true;
+    // A press that changes nothing leaves the view as it is.
+    setTimeout(() => { button.disabled = false; }, 1500);
+    trigger('choose', JSON.parse(button.dataset.set));
+  }
 });
 working.querySelector('button').addEventListener('click', event => {
   event.target.disabled = true;

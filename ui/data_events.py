@@ -1,5 +1,6 @@
 """What happens on the Data tab beside its form: files come in, columns are corrected, buttons of the view are pressed."""
 
+import time
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ from ui.data_requests import (
     use_path,
 )  # fmt: skip
 from ui.data_tab import GET, choose_columns, data_choices
-from ui.form_events import edit_form, form_answer, request_view
+from ui.form_events import edit_form, forget_look, form_answer, request_view
 from ui.page import MAY_FAIL, QUIET, Page
 from ui.run_form import FORM_KEYS, set_values
 from ui.studio import Studio, bound
@@ -36,7 +37,7 @@ def wire_data(studio: Studio, page: Page) -> None:
         press = view.choose(take_press, None, pressed, **QUIET)
         answer = press.then(bound(apply_press, studio), [pressed, view, page.look, *inputs], [page.look, *outputs], **MAY_FAIL)
         press.then(bound(get_missing, studio), pressed, data.fetching, **QUIET)
-        asked = [pressed, page.recipe, page.yours, page.look]
+        asked = [pressed, page.recipe, page.yours, page.look, data.view]
         answer.success(bound(request_after_press, studio), asked, data.view, **QUIET)
     chosen = [data.row_kind, *data.columns]
     for column in data.columns:
@@ -55,7 +56,7 @@ def _wire_sources(studio: Studio, page: Page) -> None:
     ]
     for arrived in came:
         edited = arrived.success(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
-        edited = edited.then(lambda: "", None, page.look, **QUIET)
+        edited = edited.then(**forget_look(page))
         edited = edited.then(bound(list_data, studio), data.data, data.data, **QUIET)
         edited.then(**request_view(studio, page))
     for key in GET:
@@ -83,9 +84,15 @@ def get_missing(studio: Studio, pressed: dict[str, Any]) -> Any:
     return get_named(studio, [str(name) for name in pressed["get"]]) if pressed.get("get") else gr.skip()
 
 
-def request_after_press(studio: Studio, pressed: dict[str, Any], recipe: str, yours: dict[str, Any], look: str) -> Any:
-    """Ask for the prepared file as the press made it; what was cancelled is not begun again."""
-    return gr.skip() if pressed.get("cancel") or pressed.get("get") else request_data(studio, recipe, yours, look)
+def request_after_press(
+    studio: Studio, pressed: dict[str, Any], recipe: str, yours: dict[str, Any], look: str, view: dict[str, Any]
+) -> Any:
+    """Ask for the prepared file as the press made it; what was cancelled is not begun again by itself."""
+    if pressed.get("cancel") or pressed.get("get"):
+        return gr.skip()
+    value = request_data(studio, recipe, yours, look, view, again=bool(pressed.get("again")))
+    # A new value makes the view look again.
+    return value | {"asked": time.time()} if pressed.get("again") else value
 
 
 def list_data(studio: Studio, data: str) -> Any:

@@ -38,14 +38,27 @@ def data_config(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str
     return build_config(config.model_dump() | {"examples": look, "negatives": None}) if look else config
 
 
-def request_data(studio: Studio, recipe: str, yours: dict[str, Any], look: str) -> dict[str, Any]:
-    """Ask for the prepared file of the form as it is; the answer is the view's value."""
+def request_data(
+    studio: Studio, recipe: str, yours: dict[str, Any], look: str, before: Mapping[str, Any], again: bool = False
+) -> dict[str, Any]:
+    """Ask for the prepared file of the form as it is; the answer is the view's value.
+
+    What the view showed `before` and is still being made is given up: its turn is wanted for this one. What failed or was
+    cancelled begins `again` only when it is asked for.
+    """
+    value = _request(studio, recipe, yours, look, "prepare", again)
+    if (before or {}).get("name") not in (None, value.get("name")):
+        cancel_job(studio, before)
+    return value
+
+
+def _request(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str, kind: str, again: bool) -> dict[str, Any]:
     try:
-        config = data_config(studio, recipe, yours, look)
+        config = data_config(studio, recipe, yours, look, kind)
         gone = _missing(studio, config)
         if gone:
             return {"fault": _how_to_get(studio, config, gone), "get": gone}
-        run = ask(config, studio.places)
+        run = ask(config, studio.places, again)
         ensure_supervisor(studio.runs_dir)
         return _view_of(studio, config, run)
     except (StudioError, OSError) as error:
@@ -110,7 +123,8 @@ def use_path(studio: Studio, text: str) -> str:
     Raises:
         gr.Error: there is no such file, or it is no table.
     """
-    data = f"file:{text.strip()}"
+    # As a file manager copies it: in quotation marks.
+    data = f"file:{text.strip().strip(chr(34) + chr(39))}"
     try:
         peek(data, "train", studio.places)
     except (StudioError, OSError) as error:
@@ -145,21 +159,13 @@ def _fetch(studio: Studio, asked: list[dict[str, Any]]) -> dict[str, Any]:
 
 def compare_negatives(studio: Studio, recipe: str, yours: dict[str, Any]) -> dict[str, Any]:
     """Ask for the same anchors with each kind of negative; the answer is the view's value."""
-    try:
-        config = data_config(studio, recipe, yours, "", "mine")
-        gone = _missing(studio, config)
-        if gone:
-            return {"fault": _how_to_get(studio, config, gone), "get": gone}
-        run = ask(config, studio.places)
-        ensure_supervisor(studio.runs_dir)
-        return _view_of(studio, config, run)
-    except (StudioError, OSError) as error:
-        return {"fault": one_sentence(error)}
+    return _request(studio, recipe, yours, "", "mine", again=True)
 
 
 def cancel_job(studio: Studio, value: Mapping[str, Any]) -> None:
     """End the work that a view shows."""
     run = open_job(studio, value)
-    if run is not None and run.status() is not None:
+    status = run.status() if run else None
+    if run is not None and status is not None and not status.is_final:
         run.request_cancel()
         ensure_supervisor(studio.runs_dir)

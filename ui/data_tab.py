@@ -16,7 +16,7 @@ from core.hub import what_to_get
 from core.jobs import fetched_names
 from core.sources import fetched_folder, is_here, peek
 from core.uploads import list_uploads
-from ui.data_view import KIND_NAMES
+from ui.data_view import KIND_NAMES, NEGATIVE_NAMES
 from ui.html import hint
 from ui.job_view import build_job_view
 from ui.model_tab import model_choices
@@ -100,13 +100,7 @@ def _lay_out_shaping(studio: Studio) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     with gr.Row():
         settings["negatives"] = gr.Radio(
-            [
-                ("In the batch only", "none"),
-                ("Random", "random"),
-                ("Semi-hard (mined)", "semi-hard"),
-                ("Hard", "hard"),
-                ("Given", "given"),
-            ],
+            [(title, name) for name, title in NEGATIVE_NAMES.items()],
             label="Negatives",
             info="What the anchor has to tell its positive from; the batch's other positives are there in any case",
             scale=3,
@@ -123,13 +117,9 @@ def _lay_out_shaping(studio: Studio) -> dict[str, Any]:
             label="Hold a part out", info="A tenth of your rows, 1,000 at most", scale=0, min_width=210
         )
     with gr.Accordion("How negatives are mined", open=False, visible=False) as settings_box, gr.Row():
+        models = model_choices(studio)
         settings["mining.model"] = gr.Dropdown(
-            model_choices(studio),
-            label="Mined with",
-            info="Empty: the base model",
-            value=None,
-            allow_custom_value=True,
-            min_width=200,
+            models, label="Mined with", info="Empty: the base model", value=None, allow_custom_value=True, min_width=200
         )
         settings["mining.rank_from"] = gr.Number(
             label="From rank", info="Nearer ones may be right answers", precision=0, min_width=110

@@ -7,11 +7,11 @@ from typing import Any
 
 from core.config import HOLDOUT_SHARE
 from core.doctor_fixes import FIXES
-from core.examples import TRIPLETS
+from core.examples import TRIPLETS, shapes_from
 from core.false_negatives import false_negative_share
 from core.figures import label_figure, length_figure, score_figure
 from core.losses import LOSSES
-from ui.html import set_button
+from ui.html import problem, set_button
 
 FEWEST_BATCHES = 10
 KIND_NAMES = {
@@ -22,7 +22,13 @@ KIND_NAMES = {
     "labelled": "Labelled texts: text and class",
     "texts": "Texts alone",
 }
-NEGATIVE_NAMES = {"random": "Random", "semi-hard": "Semi-hard", "hard": "Hard"}
+NEGATIVE_NAMES = {
+    "none": "In the batch only",
+    "random": "Random",
+    "semi-hard": "Semi-hard (mined)",
+    "hard": "Hard (contradictions, or judged)",
+    "given": "Given (a third column)",
+}
 
 
 def summary_line(report: Mapping[str, Any]) -> str:
@@ -33,12 +39,30 @@ def summary_line(report: Mapping[str, Any]) -> str:
     dropped = [f"{count:,} left out: {escape(why)}" for why, count in report["dropped"].items()]
     notes = [escape(note) for note in report["notes"]]
     rest = "".join(f"<li>{line}</li>" for line in [*dropped, *notes])
-    undo = "".join(
+    listed = f'<ul class="notes">{rest}</ul>' if rest else ""
+    return f'<div class="summary">{said}.</div>{listed}{fix_chips(report["fixes"])}'
+
+
+def fix_chips(fixes: Sequence[str]) -> str:
+    """Return the fixes that are made, each with a button that takes it back."""
+    return "".join(
         f'<span class="chip">Fix: {escape(FIXES[fix])} {set_button("Undo", {"unfix": fix})}</span>'
-        for fix in report["fixes"]
+        for fix in fixes
         if fix in FIXES
     )
-    return f'<div class="summary">{said}.</div>' + (f'<ul class="notes">{rest}</ul>' if rest else "") + undo
+
+
+def trouble_card(said: str, config: Mapping[str, Any], preview: Mapping[str, Any] | None) -> str:
+    """Return why there are no examples, with every way out that is left: fixes to take back, other shapes, another try."""
+    shapes = ""
+    if preview:
+        buttons = " ".join(
+            set_button(shape, {"shape": shape}) for shape in shapes_from(str(preview["kind"])) if shape != preview["shape"]
+        )
+        shapes = f'<p class="hint">These rows can also become: {buttons}</p>'
+    columns = "Which column is what can be corrected above, under Columns and rows. "
+    again = set_button("Try again", {"again": True})
+    return f'{problem(said)}{fix_chips(config.get("fixes", []))}{shapes}<p class="hint">{columns}{again}</p>'
 
 
 def shapes_table(report: Mapping[str, Any], value: Mapping[str, Any]) -> str:
@@ -64,7 +88,7 @@ def shapes_table(report: Mapping[str, Any], value: Mapping[str, Any]) -> str:
     head = "<tr><th>These rows can become</th><th class='number'>Examples</th><th>Losses that take them</th><th></th></tr>"
     return (
         f'<details class="part" data-name="shapes"><summary>Shapes: {len(report["shapes"])} possible, '
-        f"<b>{escape(report['shape'])}</b> chosen</summary>"
+        f"<b>{escape(report['shape'])}</b> shown</summary>"
         f'<div class="scroll"><table class="facts"><thead>{head}</thead><tbody>{rows}</tbody></table></div></details>'
     )
 
@@ -117,10 +141,12 @@ def findings_card(report: Mapping[str, Any], value: Mapping[str, Any]) -> str:
 
 def _finding(finding: Mapping[str, Any]) -> str:
     share = 100 * finding["count"] / max(1, finding["total"])
-    text = f"<b>{finding['count']:,}</b> {escape(finding['text'])} ({share:.1f} %)."
+    shown = f"{share:.1f}" if share >= 0.1 else "less than 0.1"
+    text = f"<b>{finding['count']:,}</b> {escape(finding['text'])} ({shown} %)."
     example = " · ".join(f"“{escape(part)}”" for part in finding["example"])
     fix = finding.get("fix")
-    button = set_button("Fix", {"fix": fix}, FIXES[fix]) if fix else ""
+    # A fix that leaves nothing is none.
+    button = set_button("Fix", {"fix": fix}, FIXES[fix]) if fix and finding["count"] < finding["total"] else ""
     quoted = f'<div class="quoted" dir="auto">{example}</div>' if example else ""
     return f'<div class="finding"><div>{text}{quoted}</div>{button}</div>'
 
@@ -130,18 +156,25 @@ def _batch_findings(report: Mapping[str, Any], value: Mapping[str, Any]) -> list
     found = []
     if examples < FEWEST_BATCHES * batch:
         smaller = max(2, 2 ** ((examples // FEWEST_BATCHES).bit_length() - 1)) if examples >= 2 * FEWEST_BATCHES else 2
-        text = f"{examples:,} examples make {-(-examples // batch)} batches of {batch} an epoch; ten or more teach steadily."
+        batches = -(-examples // batch)
+        made = "one batch" if batches == 1 else f"{batches} batches"
+        text = f"{examples:,} examples make {made} of {batch} an epoch; ten or more teach steadily."
         button = set_button("Fix", {"batch_size": smaller}, f"batches of {smaller}") if smaller < batch else ""
         found.append(f'<div class="finding"><div>{text}</div>{button}</div>')
     conflicts = {int(conflict): count for conflict, count in report.get("conflicts", {}).items()}
     share = false_negative_share(conflicts, batch) if conflicts else 0.0
     if share > 0:
-        kept = " The sampler keeps equal texts out of one batch." if value.get("in_batch") else ""
-        found.append(
-            f'<div class="finding"><div><b>{100 * share:.1f} %</b> of rows would meet one of their own right answers as a '
-            f"negative in a random batch of {batch} (exact, for equal texts).{kept}</div></div>"
-        )
+        found.append(f'<div class="finding"><div><b>{100 * share:.1f} %</b> of rows {_meeting(report, value, batch)}</div></div>')
     return found
+
+
+def _meeting(report: Mapping[str, Any], value: Mapping[str, Any], batch: int) -> str:
+    """Say what rows would meet in their batch, and what keeps them from it."""
+    if report.get("conflicts_by") == "classes":
+        way = "Smaller batches meet fewer; a loss for labelled texts meets none."
+        return f"would meet a text of their own class as a negative in a random batch of {batch} (exact). {way}"
+    kept = " The sampler keeps equal texts out of one batch." if value.get("in_batch") else ""
+    return f"would meet one of their own right answers as a negative in a random batch of {batch} (exact, for equal texts).{kept}"
 
 
 def _length_findings(report: Mapping[str, Any], value: Mapping[str, Any]) -> list[str]:
@@ -191,14 +224,15 @@ def negatives_card(answer: Mapping[str, Any] | None, batch_size: int) -> str:
     """Return the same anchors with each kind of negative side by side, and the share of likely false negatives by threshold."""
     if answer is None:
         return ""
-    kinds = [kind for kind in NEGATIVE_NAMES if any(kind in row["texts"] for row in answer["anchors"])]
-    head = "<th>Anchor</th><th>Positive</th>" + "".join(f"<th>{NEGATIVE_NAMES[kind]} negative</th>" for kind in kinds)
+    kinds = [kind for kind in ("random", "semi-hard", "hard") if any(kind in row["texts"] for row in answer["anchors"])]
+    head = "<th>Anchor</th><th>Positive</th>" + "".join(f"<th>{kind.capitalize()} negative</th>" for kind in kinds)
     body = "".join(_anchor_row(row, ["positive", *kinds]) for row in answer["anchors"])
-    why = "".join(f"<li>{NEGATIVE_NAMES.get(kind, kind)}: {escape(reason)}</li>" for kind, reason in answer["why"].items())
+    why = "".join(f"<li>{escape(kind.capitalize())}: {escape(reason)}</li>" for kind, reason in answer["why"].items())
     return (
         '<div class="card"><h3>The same anchors with each kind of negative, and their cosine under '
         f"{escape(answer['model'])}</h3>"
-        f'<p class="hint">Drawn and mined among {answer["pairs"]:,} pairs. A good negative is near, and wrong.</p>'
+        f'<p class="hint">Drawn and mined among {answer["pairs"]:,} pairs of {escape(answer["found"])}. '
+        "A good negative is near, and wrong.</p>"
         f'<div class="scroll"><table class="facts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
         f"{f'<ul class=notes>{why}</ul>' if why else ''}{_threshold(answer, batch_size)}</div>"
     )

@@ -5,8 +5,9 @@ from typing import Any
 import gradio as gr
 
 from core.config import RunConfig
+from core.data_catalogue import is_own
 from core.errors import StudioError
-from core.examples import LABELLED_ROWS, NLI_ROWS, SCORED_PAIRS, SCORED_ROWS, TRIPLET_ROWS, TRIPLETS
+from core.examples import NLI_ROWS, SCORED_PAIRS, SCORED_ROWS, TRIPLETS
 from core.losses import loss_spec
 from core.prepared import MINED
 from core.recipes import RECIPES
@@ -19,21 +20,23 @@ from ui.page import QUIET, Page
 from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_form
 from ui.studio import Studio, bound
 
-NEGATIVES = {
-    "none": "In the batch only", "given": "Given", "random": "Random", "semi-hard": "Semi-hard (mined)", "hard": "Hard",
-}  # fmt: skip
+# What belongs to the person's own rows and stays when another recipe is chosen.
+ROWS_KEYS = ("data", "split", "columns", "fixes", "max_rows", "holdout")
 
 
 def wire_form(studio: Studio, page: Page) -> None:
     """Let every widget of the form change it; afterwards the examples are prepared anew where they differ."""
-    chosen = page.recipe.input(bound(choose_recipe, studio), [page.recipe], page.form_outputs(), **QUIET)
-    chosen.then(lambda: "", None, page.look, **QUIET).then(**request_view(studio, page))
+    chosen = page.recipe.input(bound(choose_recipe, studio), [page.recipe, page.yours], page.form_outputs(), **QUIET)
+    chosen.then(**forget_look(page)).then(**request_view(studio, page))
     for widget in page.widgets():
         for change in _changes_of(widget):
             changed = change(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
-            if widget in (page.data.data, page.data.split, page.loss.loss):
-                changed = changed.then(lambda: "", None, page.look, **QUIET)
-            changed.then(**request_view(studio, page))
+            changed.then(**forget_look(page)).then(**request_view(studio, page))
+
+
+def forget_look(page: Page) -> dict[str, Any]:
+    """Return the call that goes back from a shape that was only looked at to the one that is trained on."""
+    return {"fn": lambda: "", "inputs": None, "outputs": page.look} | QUIET
 
 
 def _changes_of(widget: Any) -> list[Any]:
@@ -45,13 +48,14 @@ def _changes_of(widget: Any) -> list[Any]:
 
 def request_view(studio: Studio, page: Page) -> dict[str, Any]:
     """Return the call that asks for the prepared file of the form as it is."""
-    call: dict[str, Any] = {"fn": bound(request_data, studio), "inputs": [page.recipe, page.yours, page.look]}
+    call: dict[str, Any] = {"fn": bound(request_data, studio), "inputs": [page.recipe, page.yours, page.look, page.data.view]}
     return call | {"outputs": page.data.view} | QUIET
 
 
-def choose_recipe(studio: Studio, recipe: str) -> tuple[Any, ...]:
-    """Fill the form as the recipe says, forgetting what was set by hand."""
-    return form_answer(studio, recipe, start_form(studio, recipe), {})
+def choose_recipe(studio: Studio, recipe: str, yours: dict[str, Any]) -> tuple[Any, ...]:
+    """Fill the form as the recipe says, forgetting what was set by hand, but for rows of the person's own."""
+    own = {key: value for key, value in yours.items() if key in ROWS_KEYS} if is_own(str(yours.get("data", ""))) else {}
+    return form_answer(studio, recipe, start_form(studio, recipe, own), {})
 
 
 def edit_form(studio: Studio, recipe: str, yours: dict[str, Any], shown: dict[str, Any], *values: Any) -> tuple[Any, ...]:
@@ -90,16 +94,10 @@ def _rows_alone(studio: Studio, recipe: str, form: FormState) -> RunConfig | Non
 
 def _shaping_widgets(form: FormState, config: RunConfig, kind: str | None) -> dict[str, Any]:
     """Show what decides something for these rows and this loss, and hide the rest."""
-    possible = ["none", "random", "semi-hard", "hard"]
-    if kind == TRIPLET_ROWS:
-        possible = ["given", "none", "random", "semi-hard"]
-    if kind == LABELLED_ROWS:
-        possible = ["none", "random"]
-    choices = [(NEGATIVES[name], name) for name in possible]
     shape = form.settled["examples"].value
     takes_triplets = TRIPLETS in loss_spec(config.loss).shapes
     return {
-        "negatives": gr.update(choices=choices, value=form.shown["negatives"], visible=takes_triplets),
+        "negatives": gr.update(value=form.shown["negatives"], visible=takes_triplets),
         "neutral_score": gr.update(value=form.shown["neutral_score"], visible=kind == NLI_ROWS and shape == SCORED_PAIRS),
         "score_threshold": gr.update(value=form.shown["score_threshold"], visible=kind == SCORED_ROWS and shape != SCORED_PAIRS),
     }

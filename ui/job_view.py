@@ -10,8 +10,18 @@ import gradio as gr
 
 from core.files import read_json
 from core.jobs import FETCHING, JOB_FOLDERS, MINED_FOLDER
+from core.prepared import PREPARED
 from core.runs import RunFolder, Status
-from ui.data_view import findings_card, held_out_line, negatives_card, pictures, preview_table, shapes_table, summary_line
+from ui.data_view import (
+    findings_card,
+    held_out_line,
+    negatives_card,
+    pictures,
+    preview_table,
+    shapes_table,
+    summary_line,
+    trouble_card,
+)
 from ui.html import hint, problem, set_button
 from ui.live import HEAD
 from ui.studio import Studio, bound
@@ -84,6 +94,9 @@ def _preview_age(run: RunFolder) -> int:
 
 def job_view(run: RunFolder, status: Status, value: Mapping[str, Any]) -> str:
     """Return a job as the page shows it, at whatever point it is."""
+    if run.path.parent.name == PREPARED and status.is_final and not (run.path / "report.json").is_file():
+        said = status.error.get("message") or status.detail
+        return trouble_card(str(said), read_json(run.path / "config.json") or {}, read_json(run.path / "preview.json"))
     if status.error.get("message"):
         return problem(str(status.error["message"]))
     ended = hint(status.detail) if status.is_final else ""
@@ -93,7 +106,7 @@ def job_view(run: RunFolder, status: Status, value: Mapping[str, Any]) -> str:
         return ended
     report, preview = read_json(run.path / "report.json"), read_json(run.path / "preview.json")
     if report is None:
-        return ended + (preview_table(preview, checking=True) if preview and not status.is_final else "")
+        return preview_table(preview, checking=True)
     return (
         summary_line(report)
         + shapes_table(report, value)

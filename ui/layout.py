@@ -8,7 +8,7 @@ import gradio as gr
 from core.recipes import RECIPES
 from core.runs import list_runs
 from core.supervisor import ensure_supervisor
-from ui.data_events import wire_data
+from ui.data_events import list_data, wire_data
 from ui.data_tab import build_data_tab
 from ui.evaluate_tab import scores_table
 from ui.form_events import choose_recipe, edit_form, request_view, wire_form
@@ -39,7 +39,8 @@ def build_page(studio: Studio) -> gr.Blocks:
         timer = gr.Timer(1.0)
         timer.tick(bound(look_at_runs, studio), [page.run, page.seen, page.colour_by], page.run_outputs(), **QUIET)
         opened = blocks.load(bound(open_page, studio), [page.recipe], [*page.form_outputs(), *page.run_outputs()], **QUIET)
-        opened.then(**request_view(studio, page))
+        listed = opened.then(bound(list_data, studio), page.data.data, page.data.data, **QUIET)
+        listed.then(**request_view(studio, page))
     return blocks
 
 
@@ -96,7 +97,7 @@ def _wire_runs(studio: Studio, page: Page) -> None:
 def open_page(studio: Studio, recipe: str) -> tuple[Any, ...]:
     """Fill a page that was just opened: the form from its recipe, the run that goes on or else the latest."""
     ensure_supervisor(studio.runs_dir)
-    return (*choose_recipe(studio, recipe), *show_runs(studio, None, "topic"))
+    return (*choose_recipe(studio, recipe, {}), *show_runs(studio, None, "topic"))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ widget that differs from what it was told was changed by hand; an emptied one go
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 from core.base_models import SENTENCE, kind_of
@@ -41,9 +42,9 @@ class FormState:
     fault: str = ""
 
 
-def start_form(studio: Studio, recipe: str) -> FormState:
-    """Return the form as a recipe fills it."""
-    return _fill(studio, recipe, {}, {})
+def start_form(studio: Studio, recipe: str, kept: Mapping[str, Any] = MappingProxyType({})) -> FormState:
+    """Return the form as a recipe fills it, with what is `kept` of an earlier form."""
+    return _fill(studio, recipe, dict(kept), {})
 
 
 def change_form(

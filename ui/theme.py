@@ -11,7 +11,8 @@ THEME = gr.themes.Default(
 )
 
 CSS = """
-.gradio-container {max-width: 1240px !important; margin: 0 auto !important}
+.gradio-container {max-width: 1240px !important; width: 100% !important; margin: 0 auto !important}
+.job-view.stale {opacity: .45}
 .studio-title h1 {font-size: 1.45rem; font-weight: 650; letter-spacing: -.01em; margin: .3rem 0 .1rem}
 .studio-title p {color: var(--body-text-color-subdued); margin: 0 0 .2rem}
 .hint {color: var(--body-text-color-subdued); font-size: .92rem; line-height: 1.5}
