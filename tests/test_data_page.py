@@ -74,7 +74,7 @@ def test_uploaded_file_is_shown_as_the_loss_will_see_it_and_trained_on(page: Pag
     assert rows_shown(page) == pd.read_parquet(prepared).head(20).to_numpy().tolist()
     assert page.evaluate(f"{VIEW}.querySelectorAll('.js-plotly-plot .bars path').length") > 0
     open_tab(page, "Train")
-    page.wait_for_function("document.querySelector('.plan').textContent.includes('your file as positive-pairs')")
+    page.wait_for_function("document.querySelector('.plan').textContent.includes('Your file as positive-pairs')")
     press(page, "Start training")
     page.wait_for_function("document.querySelector('#live-figure .says').textContent.startsWith('Done')", timeout=90_000)
     run = list_runs(runs_dir)[0][0]

@@ -8,7 +8,7 @@ import core.uploads
 from core.errors import DataError, MissingDataError
 from core.places import Places
 from core.rows import Asked, load_rows
-from core.sources import locate, peek
+from core.sources import fingerprint, locate, peek
 from core.uploads import Upload, list_uploads, take_in
 
 PAIRS = "anchor,positive\na,b\nc,d\n"
