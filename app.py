@@ -30,10 +30,11 @@ def serve(runs_dir: Path | None, data_dir: Path | None) -> int:
     from core.machine import read_machine
     from core.places import data_dir_from, runs_dir_from
     from core.runs import ensure_runs_dir, list_runs
-    from ui.launch import keep_alive, launch
+    from ui.launch import keep_alive, launch, serves_others
     from ui.studio import Studio
 
-    studio = Studio(ensure_runs_dir(runs_dir_from(runs_dir)), data_dir_from(data_dir), read_machine())
+    places = ensure_runs_dir(runs_dir_from(runs_dir)), data_dir_from(data_dir)
+    studio = Studio(*places, read_machine(), serves_others=serves_others())
     closed = threading.Event()
     keep_alive(studio.runs_dir, closed)
     page = launch(studio)

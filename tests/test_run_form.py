@@ -1,12 +1,17 @@
 """The form: what the person set stays theirs, all else follows recipe and machine."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.errors import ConfigError
 from core.machine import Machine
 from core.recipes import RECIPES, recipe_config
+from ui.data_requests import request_data
+from ui.form_events import choose_recipe
+from ui.launch import serves_others
 from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_config, start_form
 from ui.studio import Studio
 
@@ -135,3 +140,32 @@ def test_plan_escapes_what_the_person_wrote(studio: Studio) -> None:
 
 def test_faulty_form_has_no_plan(studio: Studio) -> None:
     assert plan_line(change(studio, start_form(studio, RECIPE), epochs=-1)) == ""
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"data": "file:/etc/passwd"}, {"base_model": "/srv/models/mine"}, {"mining.judge": "/srv/judge"}, {"mining.model": ".."}],
+)
+def test_files_of_the_machine_cannot_be_named_where_others_look(studio: Studio, setting: dict[str, str]) -> None:
+    hosted = dataclasses.replace(studio, serves_others=True)
+    with pytest.raises(ConfigError, match="of this machine cannot be named here"):
+        start_config(hosted, RECIPE, setting)
+    assert "of this machine cannot be named here" in request_data(hosted, RECIPE, setting, "", {})["fault"]
+
+
+@pytest.mark.parametrize(
+    ("name", "others"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("192.168.0.4", True)]
+)
+def test_page_knows_whether_others_can_open_it(monkeypatch: pytest.MonkeyPatch, name: str, others: bool) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_NAME", name)
+    assert serves_others() is others
+
+
+def test_recipe_keeps_rows_of_the_persons_own(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("anchor,positive\na b,c d\ne f,g h\n")
+    kept = {"data": f"file:{path}", "fixes": ["drop-one-word"]}
+    form = start_form(studio, "mnr-hard-negatives", kept)
+    assert form.config is not None and (form.config.data, form.config.fixes) == (f"file:{path}", ("drop-one-word",))
+    assert choose_recipe(studio, "mnr", kept | {"batch_size": 8})[0] == kept
+    assert choose_recipe(studio, "mnr", {"data": "snli"})[0] == {}

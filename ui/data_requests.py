@@ -33,6 +33,7 @@ def data_config(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str
     Raises:
         StudioError: a setting is wrong.
     """
+    studio.check_paths(yours)
     base = recipe_config(recipe).model_copy(update={"kind": kind})
     config = override(base, nested(yours), studio.places)
     return build_config(config.model_dump() | {"examples": look, "negatives": None}) if look else config
@@ -126,6 +127,7 @@ def use_path(studio: Studio, text: str) -> str:
     # As a file manager copies it: in quotation marks.
     data = f"file:{text.strip().strip(chr(34) + chr(39))}"
     try:
+        studio.check_paths({"data": data})
         peek(data, "train", studio.places)
     except (StudioError, OSError) as error:
         raise gr.Error(one_sentence(error), print_exception=False) from None

@@ -65,7 +65,12 @@ def build_data_tab(studio: Studio) -> DataTab:
                 gr.Textbox(label="Revision", placeholder="main", scale=1, min_width=90),
             )
             get_hub = gr.Button("Get it", scale=1, min_width=90)
-        path = gr.Textbox(label="A file on this machine", placeholder="/path/to/pairs.csv, then Enter", submit_btn="Use")
+        path = gr.Textbox(
+            label="A file on this machine",
+            placeholder="/path/to/pairs.csv, then Enter",
+            submit_btn="Use",
+            visible=not studio.serves_others,
+        )
     fetching = build_job_view(studio, "fetching")
     settings: dict[str, Any] = {}
     with gr.Accordion("Columns and rows: which is what", open=False):

@@ -24,7 +24,7 @@ def launch(studio: Studio) -> gr.Blocks:
     Raises:
         MachineError: the address cannot be used.
     """
-    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), _port()
+    host, port = server_name(), _port()
     _check_address(host, port)
     gr.set_static_paths([PLOTLY_JS])
     page = build_page(studio)
@@ -33,6 +33,16 @@ def launch(studio: Studio) -> gr.Blocks:
         footer_links=[], run_history=False, max_file_size="200mb",
     )  # fmt: skip
     return page
+
+
+def server_name() -> str:
+    """Return the address that the page is served on."""
+    return os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+
+
+def serves_others() -> bool:
+    """Tell whether the page can be opened from another machine, as on a Space."""
+    return bool(os.environ.get("SPACE_ID")) or server_name() not in ("127.0.0.1", "localhost", "::1")
 
 
 def _port() -> int:

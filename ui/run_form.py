@@ -163,4 +163,5 @@ def start_config(studio: Studio, recipe: str, yours: Mapping[str, Any]) -> RunCo
     Raises:
         StudioError: the settings do not fit together; the sentence says what to change.
     """
+    studio.check_paths(yours)
     return override(recipe_config(recipe), nested(yours), studio.places)

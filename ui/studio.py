@@ -1,12 +1,13 @@
 """What every handler needs to know of this app: where runs and data lie, and whom it follows."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import RunError
+from core.base_models import BASE_MODELS
+from core.errors import ConfigError, RunError
 from core.machine import Machine
 from core.places import Places
 from core.runs import RunFolder, open_run
@@ -21,6 +22,22 @@ class Studio:
     data_dir: Path | None
     machine: Machine
     followed: FollowedRuns = field(default_factory=FollowedRuns)
+    serves_others: bool = False
+
+    def check_paths(self, yours: Mapping[str, Any]) -> None:
+        """Refuse files and folders of this machine where the page is served to others: they are not theirs to read.
+
+        Raises:
+            ConfigError: a setting names one.
+        """
+        if not self.serves_others:
+            return
+        for key in ("base_model", "mining.model", "mining.judge"):
+            named = str(yours.get(key) or "")
+            if named and named not in BASE_MODELS and not named.startswith("run:"):
+                raise ConfigError(key, "folders of this machine cannot be named here; choose one of the list.")
+        if str(yours.get("data", "")).startswith("file:"):
+            raise ConfigError("data", "files of this machine cannot be named here; upload yours.")
 
     @property
     def places(self) -> Places:
