@@ -137,7 +137,13 @@ def choose_rows(config: RunConfig, rows: Rows, places: Places) -> tuple[Patient,
 
 def held_out_shape(config: RunConfig, kind: str, shape: str) -> str:
     """Return the shape that the held-out part is kept in: drawn or mined negatives are for training only."""
-    return POSITIVE_PAIRS if shape == TRIPLETS and negatives_of(config, kind) not in ("given", "hard") else shape
+    return shape if shape != TRIPLETS or _has_negatives(config, kind) else POSITIVE_PAIRS
+
+
+def _has_negatives(config: RunConfig, kind: str) -> bool:
+    """Tell whether the rows themselves hold the negatives that are asked for: a column, or contradictions."""
+    negatives = negatives_of(config, kind)
+    return negatives == "given" or (negatives == "hard" and kind == NLI_ROWS)
 
 
 def make_examples(config: RunConfig, frame: pd.DataFrame, kind: str, shape: str, places: Places, work: Work) -> pd.DataFrame:
@@ -148,7 +154,7 @@ def make_examples(config: RunConfig, frame: pd.DataFrame, kind: str, shape: str,
         ModelError: the model to mine with is not here.
     """
     negatives = negatives_of(config, kind)
-    if shape != TRIPLETS or negatives == "given" or (negatives == "hard" and kind == NLI_ROWS):
+    if shape != TRIPLETS or _has_negatives(config, kind):
         return convert(frame, kind, shape, choices_of(config))
     pairs, classes = convert(frame, kind, POSITIVE_PAIRS, choices_of(config)), classes_of(frame, kind)
     if negatives == "random":
@@ -167,7 +173,7 @@ def make_examples(config: RunConfig, frame: pd.DataFrame, kind: str, shape: str,
 def _first_examples(config: RunConfig, head: pd.DataFrame, kind: str, shape: str) -> tuple[str, pd.DataFrame]:
     """Convert the first rows before the rest is read; a mined negative has to wait, so its pair is shown."""
     negatives = negatives_of(config, kind)
-    if shape != TRIPLETS or negatives == "given" or (negatives == "hard" and kind == NLI_ROWS):
+    if shape != TRIPLETS or _has_negatives(config, kind):
         return shape, convert(head, kind, shape, choices_of(config))
     pairs = convert(head, kind, POSITIVE_PAIRS, choices_of(config))
     if negatives != "random":

@@ -167,3 +167,42 @@ def test_failed_job_is_not_begun_again_by_a_look(runs_dir: Path, tmp_path: Path)
     ask(config, Places(None, runs_dir), again=False)
     status = run.status()
     assert status is not None and status.state == "failed"
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder as somebody might have saved one: MiniLM with a new head, which judges badly and in the right form."""
+    from sentence_transformers import CrossEncoder
+
+    from core.base_models import bundled_folder
+
+    folder = tmp_path_factory.mktemp("judge")
+    CrossEncoder(str(bundled_folder()), num_labels=1, device="cpu").save_pretrained(str(folder))
+    return folder
+
+
+def test_hard_negatives_are_mined_and_judged_by_a_cross_encoder(runs_dir: Path, small_data: Path, judge: Path) -> None:
+    rows = [
+        f"the {one} number {n} sleeps,a {one} is resting {n}\n"
+        for n in range(6)
+        for one in ("otter", "falcon", "badger", "heron")
+    ]
+    path = small_data / "mine.csv"
+    path.write_text("anchor,positive\n" + "".join(rows))
+    mining = {"judge": str(judge), "rank_from": 0, "ceiling": 1.0, "margin": 0.0}
+    config = asked("prepare", data=f"file:{path}", negatives="hard", mining=mining)
+    run = answered(config, Places(small_data, runs_dir), 90)
+    status = run.status()
+    assert status is not None and status.state == "done", status
+    report = read_json(run.path / "report.json")
+    assert (report["shape"], report["negatives"]) == ("triplets", "hard")
+    assert 0 < report["examples"] <= report["shapes"]["positive-pairs"]
+
+
+def test_folder_that_is_no_cross_encoder_is_refused(runs_dir: Path, small_data: Path, tmp_path: Path) -> None:
+    path = small_data / "mine.csv"
+    path.write_text("anchor,positive\n" + "".join(f"question {n},answer {n}\n" for n in range(20)))
+    config = asked("prepare", data=f"file:{path}", negatives="hard", mining={"judge": str(tmp_path)})
+    status = answered(config, Places(small_data, runs_dir), 90).status()
+    assert status is not None and status.state == "failed"
+    assert "is no cross-encoder's folder with safetensors" in status.error["message"]
