@@ -182,5 +182,7 @@ def fetch_job(log: RunLog) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log.enter("loading", f"Getting {config.data} from the Hub")
     rows = sum(fetch(config.data, split, config.max_rows, folder, log.progress) for split in splits)
-    write_json(folder / "about.json", {"data": config.data, "splits": list(splits), "rows": rows, "fetched": time.time()})
+    # A split that was fetched before is still here.
+    here = sorted(path.stem for path in folder.glob("*.parquet"))
+    write_json(folder / "about.json", {"data": config.data, "splits": here, "fetched": time.time()})
     log.end("done", f"{rows:,} rows are here")

@@ -15,7 +15,7 @@ from core.files import read_json, write_json
 from core.places import Places
 from core.prepared import PREPARED, prepared_folder
 from core.runs import RunFolder, create_folder
-from core.sources import fetched_folder
+from core.sources import FETCHED, fetched_folder
 
 MINED_FOLDER, FETCHING = ".mined", ".fetching"
 JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING)
@@ -81,5 +81,5 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
 
 def fetched_names(runs_dir: Path) -> list[str]:
     """Return the names of the data sets that were fetched, catalogue entries left out."""
-    found = (read_json(path) or {} for path in sorted((runs_dir / ".fetched").glob("*/about.json")))
+    found = (read_json(path) or {} for path in sorted((runs_dir / FETCHED).glob("*/about.json")))
     return [str(about["data"]) for about in found if about.get("data") and about["data"] not in DATA_SETS]

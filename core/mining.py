@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS, MOST_PAIRS, SHOWN_ANCHORS = 20_000, 1000, 8
 THRESHOLDS = tuple(round(0.5 + 0.02 * step, 2) for step in range(26))
-KINDS = ("random", "semi-hard", "hard")
 
 
 def load_miner(config: "RunConfig", places: "Places", negatives: str) -> tuple[SentenceTransformer, CrossEncoder | None]:
@@ -83,7 +82,6 @@ def mine(log: "RunLog") -> None:
     log.enter("loading", "Looking for negatives")
 
     def told(done: int, total: int) -> None:
-        log.raise_if_stopped()
         log.progress("Embedding texts", done, total)
 
     found = {"random": add_random_negatives(pairs, config.seed, classes)}

@@ -51,16 +51,6 @@ class Work(Protocol):
         """Leave if somebody pressed Stop."""
 
 
-class Unwatched:
-    """Nobody is told, and nobody stops it."""
-
-    def progress(self, phase: str, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def raise_if_stopped(self) -> None:
-        """Go on."""
-
-
 def preview_shape(config: RunConfig, kind: str) -> str:
     """Return the shape for the loss, or by nature where it takes none of these rows': they can be looked at all the same."""
     try:

@@ -89,3 +89,13 @@ def wait_for(run: RunFolder, wanted: Callable[[Status], bool], seconds: float = 
             return status
         time.sleep(0.02)
     raise AssertionError(f"still {run.status()} after {seconds} s; log: {run.last_log_lines(20)}")
+
+
+class Unwatched:
+    """Work that nobody is told of, and nobody stops."""
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        return
+
+    def raise_if_stopped(self) -> None:
+        return

@@ -10,7 +10,8 @@ from core.config import build_config
 from core.held_out import can_be_scored, correlations, reciprocal_rank, score_held_out, triplet_accuracy
 from core.models import load_model
 from core.places import Places
-from core.prepare import Unwatched, prepare
+from core.prepare import prepare
+from tests.conftest import Unwatched
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -13,10 +13,14 @@ import pandas as pd
 import pytest
 from datasets.exceptions import DatasetNotFoundError
 
+from core.config import build_config
 from core.errors import DataError
-from core.hub import check_reachable, fetch
+from core.files import read_json
+from core.hub import check_reachable, fetch, fetch_job
+from core.jobs import ask
 from core.places import Places
 from core.rows import Asked, load_rows
+from core.run_log import RunLog
 from core.sources import fetched_folder, peek
 from tests.test_main import run_core
 
@@ -152,3 +156,12 @@ def test_command_without_a_network_ends_with_a_sentence_in_time(
 def test_wrong_name_of_a_data_set_is_refused_at_once(runs_dir: Path) -> None:
     done = run_core("fetch", "hub:a b", "--runs-dir", str(runs_dir))
     assert (done.returncode, "write hub:owner/name" in done.stderr) == (2, True)
+
+
+def test_second_split_joins_the_first(hub: str, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows())
+    for split in ("train", "test"):
+        run = ask(build_config({"kind": "fetch", "data": "hub:a/b", "split": split}), Places(None, runs_dir))
+        fetch_job(RunLog(run))
+    about = read_json(fetched_folder(runs_dir, "hub:a/b") / "about.json")
+    assert (about["data"], about["splits"]) == ("hub:a/b", ["test", "train"])

@@ -62,7 +62,9 @@ def _wire_sources(studio: Studio, page: Page) -> None:
     for key in GET:
         data.gets[key].click(bound(_get(key), studio), None, data.fetching, **QUIET)
     data.get_hub.click(bound(get_from_hub, studio), [*data.hub, data.settings["max_rows"]], data.fetching, **QUIET)
-    fetched = data.fetching.ended(bound(take_fetched, studio), [data.fetching, data.data], data.data, **QUIET)
+    fetched = data.fetching.ended(
+        bound(take_fetched, studio), [data.fetching, data.data, data.split], [data.data, data.split], **QUIET
+    )
     fetched = fetched.then(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
     fetched.then(**request_view(studio, page))
 
@@ -100,12 +102,12 @@ def list_data(studio: Studio, data: str) -> Any:
     return gr.update(choices=data_choices(studio), value=data)
 
 
-def take_fetched(studio: Studio, value: dict[str, Any], data: str) -> Any:
-    """Choose a Hub data set that has just arrived; a catalogue entry is only marked as being here."""
+def take_fetched(studio: Studio, value: dict[str, Any], data: str, split: str) -> tuple[Any, Any]:
+    """Choose a Hub data set and the split that have just arrived; a catalogue entry is only marked as being here."""
     name = str(value.get("data", ""))
     choices = data_choices(studio)
     here = name.startswith("hub:") and name in {choice for _, choice in choices}
-    return gr.update(choices=choices, value=name if here else data)
+    return gr.update(choices=choices, value=name if here else data), value["split"] if here else split
 
 
 def apply_press(studio: Studio, pressed: dict[str, Any], view: dict[str, Any], look: str, *form: Any) -> tuple[Any, ...]:

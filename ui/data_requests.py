@@ -156,7 +156,7 @@ def _fetch(studio: Studio, asked: list[dict[str, Any]]) -> dict[str, Any]:
         ensure_supervisor(studio.runs_dir)
     except (StudioError, OSError) as error:
         return {"fault": one_sentence(error)}
-    return {"kind": run.path.parent.name, "name": run.id, "data": asked[-1]["data"]}
+    return {"kind": run.path.parent.name, "name": run.id, "data": asked[-1]["data"], "split": asked[-1].get("split", "train")}
 
 
 def compare_negatives(studio: Studio, recipe: str, yours: dict[str, Any]) -> dict[str, Any]:

@@ -75,8 +75,7 @@ def form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, An
         texts = [problem(form.fault), gr.skip(), gr.skip(), gr.skip(), about]
         return (form.yours, form.shown, *texts, *columns, gr.skip(), *widgets.values())
     config, kind = form.config, row_kind(form.config, studio.places)
-    if "split" in widgets:
-        widgets["split"] = gr.update(choices=split_choices(studio, config.data), value=form.shown["split"])
+    widgets["split"] = gr.update(choices=split_choices(studio, config.data), value=form.shown["split"])
     widgets |= _shaping_widgets(form, config, kind)
     widgets[SCALE] = gr.update(value=form.shown[SCALE], visible=form.shown[SCALE] is not None)
     texts = [plan_line(form), settings_table(form), describe_loss(config), hint(RECIPES[recipe].teaches), about]
