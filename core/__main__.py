@@ -1,4 +1,4 @@
-"""The command line: `python -m core {list,train,score,mine,fetch,stop,cancel,delete}`. No torch here: workers do the work."""
+"""The command line: `python -m core {list,train,chapter,vary,score,mine,fetch,stop,...}`. No torch here: workers do it."""
 
 import argparse
 import json
@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from core.base_models import BASE_MODELS, kind_of
-from core.command_jobs import answer, fetch_rows, follow, mine_triplets
-from core.config import RunConfig, build_config, parse_assignments
-from core.data_catalogue import data_parts
+from core.chains import asked_chain, create_chain
+from core.command_jobs import FAULT_EXIT, exit_code, fetch_rows, follow, make_ready, mine_triplets
+from core.config import BOOKKEEPING, build_config, parse_assignments
 from core.errors import ConfigError, StudioError, one_sentence
+from core.experiment_commands import add_experiment_commands
 from core.files import read_json
 from core.listing import list_rows, print_table, run_seconds
 from core.places import Places, data_dir_from, runs_dir_from
-from core.recipes import recipe_config
+from core.recipes import Chain
 from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
 from core.settings import override
-from core.sources import locate
 from core.supervisor import ensure_supervisor
-
-FAULT_EXIT, FAILED_EXIT = 2, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,11 +49,12 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     listing = add("list", list_what, "List what can be chosen, or the runs.")
-    listing.add_argument("what", choices=("models", "data", "losses", "recipes", "runs"))
+    listing.add_argument("what", choices=("models", "data", "losses", "recipes", "runs", "experiments"))
     train = add("train", train_run, "Train a recipe or a config.json and wait for it.")
     train.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
     train.add_argument("--size", choices=("instant", "laptop", "book"))
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
+    add_experiment_commands(add)
     mining = add("mine", mine_negatives, "Give a recipe's or a config.json's pairs mined negatives and write the triplets.")
     mining.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
     mining.add_argument("--size", choices=("instant", "laptop", "book"))
@@ -91,27 +90,28 @@ def train_run(given: argparse.Namespace) -> int:
     """Queue a run, follow it to its end, and print one JSON line."""
     places = _places(given)
     runs_dir, data_dir = _runs_dir(places), places.data_dir
-    config = _asked_config(given, places)
-    # Found here as well as in the worker: a wrong base model should not wait for torch.
-    kind_of(config.base_model, runs_dir)
-    ensure_runs_dir(runs_dir)
-    for name in data_parts(config.data):
-        if name.startswith("hub:") and locate(name, config.split, places) is None:
-            # Naming a data set of the Hub is asking for it.
-            answer(build_config({"kind": "fetch", "data": name, "split": config.split, "max_rows": config.max_rows}), places)
-    run = create_run(runs_dir, config, data_dir)
-    print(f"Run {run.id}", file=sys.stderr)
-    status = follow(run)
-    result: dict[str, Any] = {
+    chain = _asked_chain(given, places)
+    make_ready(chain, places)
+    runs = create_chain(runs_dir, chain, data_dir)
+    for run in runs:
+        print(f"Run {run.id}", file=sys.stderr)
+        status = follow(run)
+    results = [_result(run) for run in runs]
+    print(json.dumps(results[-1] | {"chain": results[:-1]}, ensure_ascii=False))
+    return _exit_code(status)
+
+
+def _result(run: RunFolder) -> dict[str, Any]:
+    """Return what the last line of `train` says of a run."""
+    status = run.status()
+    assert status is not None
+    return {
         "run": run.id,
         "state": status.state,
         "baseline": run.scores("before"),
         "scores": run.scores("after"),
         "seconds": run_seconds(status),
-        "chain": [],
     }
-    print(json.dumps(result, ensure_ascii=False))
-    return _exit_code(status)
 
 
 def _places(given: argparse.Namespace) -> Places:
@@ -123,23 +123,22 @@ def _runs_dir(places: Places) -> Path:
     return places.runs_dir
 
 
-def _asked_config(given: argparse.Namespace, places: Places) -> RunConfig:
+def _asked_chain(given: argparse.Namespace, places: Places) -> Chain:
     yours = parse_assignments(given.assignments)
     if not given.recipe.endswith(".json"):
-        return override(recipe_config(given.recipe, given.size), yours, places)
+        return asked_chain(given.recipe, given.size, yours, places)
     values = read_json(Path(given.recipe))
     if not isinstance(values, dict):
         raise ConfigError("", f"{given.recipe[-80:]} is missing or no JSON object; write settings such as {{'batch_size': 64}}.")
-    asked = {key: value for key, value in values.items() if key not in ("recipe", "size", "yours", "kind") and value is not None}
-    return override(build_config({}), asked | yours, places)
+    asked = {key: value for key, value in values.items() if key not in BOOKKEEPING and value is not None}
+    return (override(build_config({}), asked | yours, places),)
 
 
 def _exit_code(status: Status) -> int:
-    if status.state == "done" or (status.state == "stopped" and status.has_model):
-        return 0
-    message = status.error.get("message") or status.detail
-    print(message, file=sys.stderr)
-    return FAULT_EXIT if status.error.get("before_first_step") and status.error.get("kind") != "bug" else FAILED_EXIT
+    code = exit_code(status)
+    if code:
+        print(status.error.get("message") or status.detail, file=sys.stderr)
+    return code
 
 
 def mine_negatives(given: argparse.Namespace) -> int:
@@ -147,7 +146,7 @@ def mine_negatives(given: argparse.Namespace) -> int:
     places = _places(given)
     if not given.out.parent.is_dir():
         raise ConfigError("", f"There is no folder {str(given.out.parent)[-120:]} to write in; choose another --out.")
-    print(json.dumps(mine_triplets(_asked_config(given, places), given.out, places)))
+    print(json.dumps(mine_triplets(_asked_chain(given, places)[-1], given.out, places)))
     return 0
 
 

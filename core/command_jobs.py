@@ -8,18 +8,22 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core.config import RunConfig, build_config
-from core.data_catalogue import hub_name
+from core.base_models import kind_of
+from core.config import PREVIOUS, RunConfig, build_config
+from core.data_catalogue import data_parts, hub_name
 from core.errors import ConfigError, DataError
 from core.jobs import ask
 from core.places import Places
 from core.prepared import MINED, find_prepared
+from core.recipes import Chain
 from core.runs import RunFolder, Status, ensure_runs_dir
 from core.series import FollowedRun
+from core.sources import locate
 from core.supervisor import ensure_supervisor
 
 POLL_SECONDS = 0.1
 ENSURE_SECONDS = 1.0
+FAULT_EXIT, FAILED_EXIT = 2, 1
 
 
 def follow(run: RunFolder) -> Status:
@@ -47,6 +51,31 @@ def _draw(bar: "tqdm[Any]", status: Status, followed: FollowedRun) -> None:
         bar.total, bar.n = last["total_steps"], last["step"]
         bar.set_postfix(loss=f"{last['loss']:.4f}", refresh=False)
     bar.refresh()
+
+
+def exit_code(status: Status) -> int:
+    """Return 0 for a run that did its work, 2 for a fault before its first step that a person can mend, else 1."""
+    if status.state == "done" or (status.state == "stopped" and status.has_model):
+        return 0
+    return FAULT_EXIT if status.error.get("before_first_step") and status.error.get("kind") != "bug" else FAILED_EXIT
+
+
+def make_ready(chain: Chain, places: Places) -> None:
+    """Refuse a base model that is not here, and get what a configuration names on the Hub: naming it is asking for it.
+
+    Raises:
+        ModelError: a base model is not here.
+        DataError: rows cannot be fetched.
+    """
+    assert places.runs_dir is not None
+    ensure_runs_dir(places.runs_dir)
+    for config in chain:
+        if config.base_model != PREVIOUS:
+            # Found here as well as in the worker: a wrong base model should not wait for torch.
+            kind_of(config.base_model, places.runs_dir)
+        for name in data_parts(config.data):
+            if name.startswith("hub:") and locate(name, config.split, places) is None:
+                answer(build_config({"kind": "fetch", "data": name, "split": config.split, "max_rows": config.max_rows}), places)
 
 
 def answer(config: RunConfig, places: Places) -> RunFolder:

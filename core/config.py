@@ -6,144 +6,39 @@ A field left at None is decided later, by the recipe's base model and the machin
 import difflib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from core.columns import kind_of_columns
+from core.config_parts import DataPart, LossPart, ModelPart, Pooling, TrainingPart, WatchingPart
 from core.data_catalogue import YARDSTICKS, check_data, data_parts
 from core.doctor_fixes import FIXES
 from core.errors import ConfigError
-from core.examples import EXAMPLE_COLUMNS, TRIPLETS
-from core.losses import check_loss_params, loss_spec
+from core.examples import EXAMPLE_COLUMNS, SCORED_PAIRS, TRIPLETS
+from core.loss_spec import LossSpec
+from core.losses import LOSSES, check_loss_params, loss_spec
 
-Shape = Literal[
-    "class-pairs",
-    "scored-pairs",
-    "positive-pairs",
-    "triplets",
-    "labelled-texts",
-    "unlabelled-pairs",
-    "plain-texts",
-    "damaged-pairs",
-]
-Negatives = Literal["none", "given", "random", "semi-hard", "hard"]
-Kind = Literal["train", "score", "prepare", "mine", "fetch"]
+Kind = Literal[
+    "train", "cross-encoder", "score", "prepare", "mine", "fetch", "fetch-model", "try", "look", "race"
+]  # fmt: skip
+# What makes a model out of rows; the rest measures, looks or fetches.
+TRAINING_KINDS = ("train", "cross-encoder")
+PREVIOUS = "previous"
+SMALLEST_LABEL_BATCH = 4
+# Written by the studio, never by a person.
+BOOKKEEPING = frozenset({"kind", "recipe", "size", "yours", "after", "texts"})
+MOST_TEXTS, LONGEST_TEXT = 64, 2000
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "examples": tuple(EXAMPLE_COLUMNS),
     "negatives": ("none", "given", "random", "semi-hard", "hard"),
     "scheduler": ("linear", "cosine", "constant", "constant_with_warmup"),
     "precision": ("fp32", "bf16", "fp16"),
+    "pooling": get_args(Pooling),
     "best_by": ("spearman_cosine", "pearson_cosine", "last"),
 }
-
-
-HOLDOUT_SHARE = 0.1
-
-
-class Part(BaseModel):
-    """Settings cannot be changed once they are built, and a name that nobody knows is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ModelPart(Part):
-    """The model that training starts from."""
-
-    base_model: str = Field("static-minilm", description="a catalogue id, run:<id> of a finished run, or a model's folder")
-    max_seq_length: int | None = Field(None, ge=4, le=8192, description="texts are cut after this many tokens")
-
-
-class Mining(Part):
-    """How negatives are mined: from which ranks of the nearest texts, how far below the positive, and who judges."""
-
-    model: str | None = Field(None, description="the model whose nearest texts are looked through; the base model if not set")
-    judge: str | None = Field(None, description="a cross-encoder's folder that scores what was mined, for hard negatives")
-    rank_from: int = Field(5, ge=0, le=1000, description="the nearest texts passed over: some of them are true answers")
-    rank_to: int = Field(50, ge=1, le=5000, description="the last rank that is looked at")
-    margin: float = Field(
-        0.05, ge=0, le=1, description="how far below the positive's score a negative has to stay, as a share of it"
-    )
-    ceiling: float = Field(0.9, gt=-1, le=1, description="what scores more than this is taken for a positive")
-
-    @model_validator(mode="after")
-    def _check_window(self) -> Self:
-        if self.rank_to <= self.rank_from:
-            raise ConfigError(
-                "mining.rank_to", f"{self.rank_to} is not beyond rank_from={self.rank_from}; choose a larger rank_to."
-            )
-        return self
-
-
-class DataPart(Part):
-    """The rows, and the examples that are made of them."""
-
-    data: str = Field("sample", description="a data set's id, two joined by +, file:<path>, upload:<sha256> or hub:<id>")
-    split: str = Field("train", description="the data set's own split")
-    columns: dict[str, str] = Field(default_factory=dict, description="which column is what, by role; empty: guessed")
-    max_rows: int | None = Field(None, ge=2, le=100_000_000, description="only so many rows, from the top")
-    holdout: float | None = Field(
-        None, ge=0, le=0.5, description="the share of rows held out of training, by groups of equal texts"
-    )
-    examples: Shape | None = Field(None, description="the shape of the examples that the loss gets")
-    negatives: Negatives | None = Field(None, description="where a triplet's negative comes from")
-    mining: Mining = Field(default_factory=Mining, description="how semi-hard and hard negatives are found")
-    neutral_score: float | None = Field(
-        None, ge=0, le=1, description="the score of a neutral pair, when NLI labels become scores"
-    )
-    score_threshold: float | None = Field(None, gt=0, le=1, description="from which score on a pair is positive")
-    fixes: tuple[str, ...] = Field((), description="what the data doctor mends before training")
-
-    @field_validator("holdout", mode="before")
-    @classmethod
-    def _yes_is_a_tenth(cls, value: Any) -> Any:
-        return (HOLDOUT_SHARE if value else 0.0) if isinstance(value, bool) else value
-
-    @field_validator("fixes")
-    @classmethod
-    def _known_fixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for fix in value:
-            if fix not in FIXES:
-                raise ConfigError("fixes", f"'{fix[:40]}' is not known; choose from {', '.join(FIXES)}.")
-        return tuple(fix for fix in FIXES if fix in value)
-
-
-class LossPart(Part):
-    """What pulls and what pushes."""
-
-    loss: str = Field("mnr", description="a loss of the catalogue")
-    loss_params: dict[str, float] = Field(default_factory=dict, description="the loss's own numbers, such as scale")
-
-
-class TrainingPart(Part):
-    """How long, how large, how fast."""
-
-    epochs: float | None = Field(None, gt=0, le=1000, description="passes over the examples")
-    max_steps: int | None = Field(None, ge=1, le=10_000_000, description="training ends after this many steps at the latest")
-    batch_size: int | None = Field(None, ge=1, le=8192, description="examples a step")
-    gradient_accumulation: int | None = Field(None, ge=1, le=1024, description="batches that one optimizer step adds up")
-    learning_rate: float | None = Field(None, gt=0, le=10, description="the optimizer's peak learning rate")
-    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] | None = Field(
-        None, description="how the learning rate falls after warm-up"
-    )
-    warmup: float | None = Field(None, ge=0, le=100_000, description="a share of all steps below 1, or a number of steps")
-    weight_decay: float | None = Field(None, ge=0, le=1, description="AdamW's weight decay")
-    precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="the number format of training")
-    seed: int = Field(42, ge=0, le=2**32 - 1, description="of every random choice")
-
-
-class WatchingPart(Part):
-    """What is measured and kept on the way."""
-
-    eval_batch_size: int | None = Field(None, ge=1, le=8192, description="texts encoded at once when measuring")
-    eval_every: int | None = Field(None, ge=1, le=10_000_000, description="steps between two evaluations")
-    log_every: int | None = Field(None, ge=1, le=1_000_000, description="steps between two points of the loss curve")
-    best_by: Literal["spearman_cosine", "pearson_cosine", "last"] | None = Field(
-        None, description="the evaluation figure that decides which step's model is kept"
-    )
-    snapshots: bool = Field(True, description="keep the probe texts' embeddings before and after, for Explore")
 
 
 class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
@@ -153,6 +48,8 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
     recipe: str | None = Field(None, description="the recipe that the values came from")
     size: Literal["instant", "laptop", "book"] | None = Field(None, description="the recipe's size")
     yours: tuple[str, ...] = Field((), description="the names that a person set over the recipe")
+    after: str | None = Field(None, description="the run before this one in a chain; without its model this one is skipped")
+    texts: tuple[str, ...] = Field((), description="what was typed to be tried, for work of kind try")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -169,13 +66,27 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
         if self.columns:
             kind_of_columns(self.columns)
         self._check_negatives()
-        if self.kind != "train":
+        self._check_texts()
+        if self.kind not in TRAINING_KINDS:
             return self
         for name in data_parts(self.data):
             if (name, self.split) in YARDSTICKS:
                 raise ConfigError(
                     "split", f"{name} {self.split} is for choosing and showing, never for training; use split=train."
                 )
+        if self.kind == "train":
+            self._check_loss_fits(spec)
+            self._check_batch(spec)
+        return self
+
+    def _check_texts(self) -> None:
+        if len(self.texts) > MOST_TEXTS:
+            raise ConfigError("texts", f"{len(self.texts)} texts are too many to compare at once; type {MOST_TEXTS} at most.")
+        for text in self.texts:
+            if len(text) > LONGEST_TEXT:
+                raise ConfigError("texts", f"a text has {len(text):,} characters; type {LONGEST_TEXT:,} at most.")
+
+    def _check_loss_fits(self, spec: LossSpec) -> None:
         if self.examples is not None and self.examples not in spec.shapes:
             raise ConfigError(
                 "examples", f"{self.loss} needs {' or '.join(spec.shapes)}, not {self.examples}; change one of the two."
@@ -184,9 +95,27 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
             raise ConfigError(
                 "negatives", f"{self.negatives} negatives make triplets, which {self.loss} does not take; choose loss=mnr."
             )
+        if spec.teacher == "cross-encoder" and not self.teacher:
+            raise ConfigError(
+                "teacher",
+                f"{self.loss} learns a cross-encoder's scores: name one, as run:<id> or a folder, or take the recipe margin-mse.",
+            )
+        if self.silver is not None and SCORED_PAIRS not in spec.shapes:
+            raise ConfigError(
+                "silver", f"silver pairs have scores, which {self.loss} does not take; choose loss=cosine-similarity."
+            )
+        if self.matryoshka and not spec.nests:
+            takers = ", ".join(each.id for each in LOSSES.values() if each.nests)
+            raise ConfigError("matryoshka", f"{self.loss} cannot be asked of the first dimensions alone; choose one of {takers}.")
+
+    def _check_batch(self, spec: LossSpec) -> None:
         if spec.in_batch_negatives and self.batch_size == 1:
             raise ConfigError("batch_size", f"{self.loss} finds its negatives in the batch, which needs 2 examples or more.")
-        return self
+        if spec.by_label and self.batch_size is not None and self.batch_size < SMALLEST_LABEL_BATCH:
+            raise ConfigError(
+                "batch_size",
+                f"{self.loss} needs two texts of two classes in a batch; choose {SMALLEST_LABEL_BATCH} or more.",
+            )
 
     def _check_negatives(self) -> None:
         if self.negatives not in (None, "none") and self.examples not in (None, TRIPLETS):
@@ -210,7 +139,11 @@ def _as_config_error(fault: ErrorDetails) -> ConfigError:
     field, given = ".".join(path), str(fault["input"])[:40]
     if fault["type"] == "extra_forbidden":
         close = difflib.get_close_matches(field, RunConfig.model_fields, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(sorted(RunConfig.model_fields))}."
+        hint = (
+            f"did you mean {close[0]}?"
+            if close
+            else f"choose from {', '.join(sorted(RunConfig.model_fields.keys() - BOOKKEEPING))}."
+        )
         return ConfigError("", f"'{field[:40]}' is no setting; {hint}")
     if fault["type"] == "literal_error":
         return ConfigError(field, f"'{given}' is not known; choose {fault['ctx']['expected']}.")
@@ -227,6 +160,9 @@ def range_of(field: str) -> str:
         "columns": "columns by role, such as columns.anchor=title",
         "mining": "settings by name, such as mining.margin=0.05",
         "fixes": f"a list of {', '.join(FIXES)}",
+        "silver": "settings by name, such as silver.amount=10000",
+        "prompts": "texts by role, such as prompts.query='query: '",
+        "matryoshka": "numbers of dimensions, such as 256,128,64",
     }
     if field in by_name:
         return by_name[field]

@@ -16,6 +16,7 @@ from core.errors import ConfigError
 
 CLASS_PAIRS = "class-pairs"
 SCORED_PAIRS = "scored-pairs"
+BINARY_PAIRS = "binary-pairs"
 POSITIVE_PAIRS = "positive-pairs"
 TRIPLETS = "triplets"
 LABELLED_TEXTS = "labelled-texts"
@@ -52,6 +53,7 @@ EXAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         CLASS_PAIRS: ("sentence1", "sentence2", "label"),
         SCORED_PAIRS: ("sentence1", "sentence2", "score"),
+        BINARY_PAIRS: ("sentence1", "sentence2", "label"),
         POSITIVE_PAIRS: ("anchor", "positive"),
         TRIPLETS: ("anchor", "positive", "negative"),
         LABELLED_TEXTS: ("text", "label"),
@@ -95,6 +97,12 @@ def nli_to_scored_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
     """Score an entailment 1, a contradiction 0, and neutral rows 0 (the chapter's cosine similarity data) or what is chosen."""
     scores = rows["label"].map({ENTAILMENT: 1.0, NEUTRAL: choices.neutral_score, CONTRADICTION: 0.0}).astype("float32")
     return _renamed(rows.assign(score=scores), ("premise", "hypothesis", "score"), SCORED_PAIRS)
+
+
+def nli_to_binary_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
+    """Call an entailment 1 (alike), and every other pair 0."""
+    labels = (rows["label"] == ENTAILMENT).astype("int64")
+    return _renamed(rows.assign(label=labels), ROLES[NLI_ROWS], BINARY_PAIRS)
 
 
 def nli_to_positive_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
@@ -153,6 +161,12 @@ def triplets_to_scored_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFra
     far = rows[["anchor", "negative"]].set_axis(["sentence1", "sentence2"], axis=1).assign(score=np.float32(0))
     # Side by side in the file, as they were in the row.
     return pd.concat([near, far]).sort_index(kind="stable").reset_index(drop=True)
+
+
+def triplets_to_binary_pairs(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
+    """Make two pairs of each triplet: the positive is alike (1), the negative is not (0)."""
+    pairs = triplets_to_scored_pairs(rows, choices)
+    return pairs.assign(score=pairs["score"].astype("int64")).set_axis(list(EXAMPLE_COLUMNS[BINARY_PAIRS]), axis=1)
 
 
 def keep_labelled_texts(rows: pd.DataFrame, choices: Choices) -> pd.DataFrame:
@@ -246,15 +260,18 @@ CONVERSIONS: Mapping[tuple[str, str], Conversion] = MappingProxyType(
     {
         (NLI_ROWS, CLASS_PAIRS): nli_to_class_pairs,
         (NLI_ROWS, SCORED_PAIRS): nli_to_scored_pairs,
+        (NLI_ROWS, BINARY_PAIRS): nli_to_binary_pairs,
         (NLI_ROWS, POSITIVE_PAIRS): nli_to_positive_pairs,
         (NLI_ROWS, TRIPLETS): nli_to_triplets,
         (SCORED_ROWS, SCORED_PAIRS): keep_scored_pairs,
         (SCORED_ROWS, CLASS_PAIRS): scored_to_class_pairs,
+        (SCORED_ROWS, BINARY_PAIRS): scored_to_class_pairs,
         (SCORED_ROWS, POSITIVE_PAIRS): scored_to_positive_pairs,
         (PAIR_ROWS, POSITIVE_PAIRS): keep_positive_pairs,
         (TRIPLET_ROWS, TRIPLETS): keep_triplets,
         (TRIPLET_ROWS, POSITIVE_PAIRS): keep_positive_pairs,
         (TRIPLET_ROWS, SCORED_PAIRS): triplets_to_scored_pairs,
+        (TRIPLET_ROWS, BINARY_PAIRS): triplets_to_binary_pairs,
         (LABELLED_ROWS, LABELLED_TEXTS): keep_labelled_texts,
         (LABELLED_ROWS, POSITIVE_PAIRS): labelled_to_positive_pairs,
         **{(kind, UNLABELLED_PAIRS): to_unlabelled_pairs for kind in (NLI_ROWS, SCORED_ROWS, PAIR_ROWS)},

@@ -1,7 +1,7 @@
 """False negatives in a batch: right answers that a loss with in-batch negatives would push away."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -52,3 +52,22 @@ def false_negative_share(conflicts: Mapping[int, int], batch_size: int) -> float
         spared = math.exp(log_choose(left, others) - log_choose(rows - 1, others)) if left >= others else 0.0
         share += count / rows * (1.0 - spared)
     return share
+
+
+def right_answers(
+    anchors: Sequence[str], candidates: Sequence[str], pairs: pd.DataFrame, classes: Mapping[str, str] | None = None
+) -> np.ndarray:
+    """Tell which candidates are right for which anchors, (anchors, candidates) bool; its own one, at the same place, is not.
+
+    Right is what is the anchor's own text, a positive of an equal anchor anywhere in `pairs`, or, where texts have `classes`,
+    of the anchor's class. Equal texts may differ in case and outer spaces.
+    """
+    rows, columns = text_keys(pd.Series(list(anchors), dtype="object")), text_keys(pd.Series(list(candidates), dtype="object"))
+    known = pd.DataFrame({"anchor": text_keys(pairs["anchor"]), "positive": text_keys(pairs["positive"])})
+    positives = known[known["anchor"].isin(rows)].groupby("anchor")["positive"].agg(list).to_dict()
+    right = np.stack([np.isin(columns, [key, *positives.get(key, [])]) for key in rows])
+    if classes is not None:
+        of_row, of_column = ([classes.get(text) for text in texts] for texts in (anchors, candidates))
+        right |= np.array([[one is not None and one == other for other in of_column] for one in of_row])
+    np.fill_diagonal(right, False)
+    return right

@@ -110,3 +110,16 @@ def _hover(places: Mapping[str, Any], index: int) -> str:
             line = ""
         line = f"{line} {word}".strip()
     return "<br>".join([*lines, line, f"<i>{places['topic'][index]}, {places['part'][index]}</i>"])
+
+
+def spread_figure(spread: Mapping[str, Sequence[int]]) -> go.Figure:
+    """Draw histograms of scores 0..1 over each other, each as shares of its own pairs."""
+    figure = go.Figure()
+    for place, (name, bins) in enumerate(spread.items()):
+        width, total = 1 / len(bins), max(1, sum(bins))
+        x = [round((bin_ + 0.5) * width, 3) for bin_ in range(len(bins))]
+        shares = [round(count / total, 4) for count in bins]
+        figure.add_bar(x=x, y=shares, name=name, marker={"color": PALETTE[place]}, opacity=0.7)
+    figure.update_layout(template="none", barmode="overlay", bargap=0.08, margin={"l": 44, "r": 8, "t": 8, "b": 40})
+    figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
+    return figure.update_xaxes(title={"text": "score", "standoff": 4}).update_yaxes(tickformat=".0%")

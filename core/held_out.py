@@ -13,6 +13,7 @@ from core.errors import DivergenceError
 from core.evaluation import CHUNK_TEXTS, Between
 from core.examples import POSITIVE_PAIRS, SCORED_PAIRS, TRIPLETS, text_keys
 from core.prepared import PreparedExamples
+from core.prompts import prompt_for
 from core.runs import HELD_OUT
 
 RANKED = 10
@@ -46,7 +47,15 @@ def score_held_out(
         for start in range(0, len(frame), CHUNK_TEXTS):
             between(done, len(frame) * len(columns))
             texts = frame[column].iloc[start : start + CHUNK_TEXTS].tolist()
-            parts.append(model.encode(texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False))
+            parts.append(
+                model.encode(
+                    texts,
+                    prompt=prompt_for(str(column), model.prompts),
+                    batch_size=batch_size,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+            )
             done += len(texts)
         vectors[str(column)] = np.concatenate(parts)
     if not all(np.isfinite(part).all() for part in vectors.values()):

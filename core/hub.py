@@ -24,18 +24,18 @@ PATIENCE_SECONDS = 3.0
 Progress = Callable[[str, int, int], None]
 
 
-def check_reachable() -> None:
-    """Ask the Hub for an answer, whatever it be, and give up early: a packet that vanishes answers nothing.
+def hub_address() -> str:
+    """Return where the Hub is asked."""
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
 
-    Raises:
-        DataError: no answer came.
-    """
-    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+def is_reachable() -> bool:
+    """Ask the Hub for an answer, whatever it be, and give up early: a packet that vanishes answers nothing."""
     answered = threading.Event()
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE_SECONDS):
+            with urllib.request.urlopen(urllib.request.Request(hub_address(), method="HEAD"), timeout=PATIENCE_SECONDS):
                 answered.set()
         except urllib.error.HTTPError:
             answered.set()
@@ -46,9 +46,18 @@ def check_reachable() -> None:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(PATIENCE_SECONDS)
-    if not answered.is_set():
+    return answered.is_set()
+
+
+def check_reachable() -> None:
+    """Refuse to go on without the Hub.
+
+    Raises:
+        DataError: it does not answer.
+    """
+    if not is_reachable():
         raise DataError(
-            f"The Hub ({address[:60]}) does not answer; check the network, or put the files into your data folder. "
+            f"The Hub ({hub_address()[:60]}) does not answer; check the network, or put the files into your data folder. "
             "Nothing was lost."
         )
 

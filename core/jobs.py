@@ -8,31 +8,40 @@ import hashlib
 import shutil
 import time
 from pathlib import Path
+from types import MappingProxyType
 
 from core.config import RunConfig
 from core.data_catalogue import DATA_SETS
 from core.files import read_json, write_json
+from core.hub_models import model_job_folder
 from core.places import Places
 from core.prepared import PREPARED, prepared_folder
+from core.quick_jobs import ANSWERS, LOOKED, RACED, TRIED, forget_oldest, looked_folder, raced_folder, tried_folder
 from core.runs import RunFolder, create_folder
 from core.sources import FETCHED, fetched_folder
 
 MINED_FOLDER, FETCHING = ".mined", ".fetching"
-JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING)
+JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING, TRIED, LOOKED, RACED)
+QUICK_FOLDERS = MappingProxyType({"try": tried_folder, "look": looked_folder, "race": raced_folder})
 
 
 def job_folder(config: RunConfig, places: Places) -> Path:
     """Return the folder of a job.
 
     Raises:
+        ConfigError: something is missing that it needs: texts to try, a cross-encoder to race.
         ModelError: its base model is not here.
     """
     assert places.runs_dir is not None
+    if config.kind in QUICK_FOLDERS:
+        return QUICK_FOLDERS[config.kind](config, places)
     if config.kind == "prepare":
         return prepared_folder(config, places)
     if config.kind == "mine":
         said = f"{prepared_folder(config, places).name} {config.base_model} {config.mining.model_dump_json()}"
         return places.runs_dir / MINED_FOLDER / hashlib.sha256(said.encode()).hexdigest()[:32]
+    if config.kind == "fetch-model":
+        return model_job_folder(places.runs_dir, config.base_model)
     name = fetched_folder(places.runs_dir, config.data).name
     return (
         places.runs_dir
@@ -43,13 +52,14 @@ def job_folder(config: RunConfig, places: Places) -> Path:
 
 def is_answered(run: RunFolder) -> bool:
     """Tell whether a job's answer lies in its folder."""
-    return any((run.path / name).is_file() for name in ("report.json", "negatives.json"))
+    return any((run.path / name).is_file() for name in ("report.json", "negatives.json", *ANSWERS))
 
 
 def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
     """Queue a job unless its answer is there or somebody works on it; one that failed or was stopped begins `again`.
 
     Raises:
+        ConfigError: something is missing that it needs.
         ModelError: its base model is not here.
         RunError: its folder cannot be written.
     """
@@ -58,6 +68,8 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
     if status is None:
         shutil.rmtree(run.path, ignore_errors=True)
         run.path.parent.mkdir(parents=True, exist_ok=True)
+        if config.kind == "try":
+            forget_oldest(run.path.parent)
         return create_folder(run.path, config, places.data_dir)
     if status.is_final and again and not is_answered(run):
         run.forget_wishes()

@@ -1,86 +1,14 @@
-"""The losses that can be chosen, as data: what each needs, what it does, where it is from."""
+"""The losses that can be chosen: which examples and models each takes, and why another does not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from core.errors import ConfigError
-from core.examples import CLASS_PAIRS, POSITIVE_PAIRS, SCORED_PAIRS, TRIPLETS
+from core.examples import CONVERSIONS, POSITIVE_PAIRS, TRIPLETS, shapes_from
+from core.loss_entries import ENTRIES
+from core.loss_spec import LossSpec
 
-
-@dataclass(frozen=True)
-class LossParameter:
-    """One number of a loss, with the range it may take."""
-
-    name: str
-    default: float
-    low: float
-    high: float
-    meaning: str
-
-
-@dataclass(frozen=True)
-class LossSpec:
-    """One loss: `class_name` is its name in sentence_transformers, `shapes` the examples it takes, best first."""
-
-    id: str
-    title: str
-    class_name: str
-    shapes: tuple[str, ...]
-    what_it_does: str
-    formula: str
-    when: str
-    paper: str
-    parameters: tuple[LossParameter, ...] = field(default=())
-    in_batch_negatives: bool = False
-
-
-LOSSES: Mapping[str, LossSpec] = MappingProxyType(
-    {
-        spec.id: spec
-        for spec in (
-            LossSpec(
-                id="softmax",
-                title="Softmax",
-                class_name="SoftmaxLoss",
-                shapes=(CLASS_PAIRS,),
-                what_it_does="A small classifier reads both embeddings and their difference and names the pair's class. "
-                "The space is shaped only in passing: nothing in it asks for a large cosine between equal meanings.",
-                formula="cross-entropy(W [u; v; |u − v|], class)",
-                when="To see where sentence embeddings began; cosine similarity or MNR give better ones from the same rows.",
-                paper="Reimers and Gurevych 2019, Sentence-BERT, arXiv:1908.10084, section 3",
-            ),
-            LossSpec(
-                id="cosine-similarity",
-                title="Cosine similarity",
-                class_name="CosineSimilarityLoss",
-                shapes=(SCORED_PAIRS,),
-                what_it_does="Moves the cosine of a pair towards its score. "
-                "Entailments are pulled to 1, neutral and contradicting pairs are pushed to 0.",
-                formula="(score − cos(u, v))²",
-                when="When pairs come with a score, such as STSB's ratings, or with labels that can be turned into one.",
-                paper="Reimers and Gurevych 2019, Sentence-BERT, arXiv:1908.10084, section 3",
-            ),
-            LossSpec(
-                id="mnr",
-                title="Multiple negatives ranking (MNR)",
-                class_name="MultipleNegativesRankingLoss",
-                shapes=(POSITIVE_PAIRS, TRIPLETS),
-                what_it_does="Each anchor has to find its own positive among all the positives of the batch. "
-                "With triplets, the hard negatives of the batch stand among the candidates as well.",
-                formula="−log( exp(s·cos(a, p)) / Σ exp(s·cos(a, candidate)) ),  s = scale = 1 / temperature",
-                when="The first choice when all you have is pairs that belong together; larger batches are harder and better.",
-                paper="Henderson et al. 2017, arXiv:1705.00652, section 4; van den Oord et al. 2018, arXiv:1807.03748",
-                parameters=(
-                    LossParameter(
-                        "scale", 20.0, 0.1, 200.0, "1 / temperature: how sharply the best candidate is told from the rest"
-                    ),
-                ),
-                in_batch_negatives=True,
-            ),
-        )
-    }
-)
+LOSSES: Mapping[str, LossSpec] = MappingProxyType({spec.id: spec for spec in ENTRIES})
 
 
 def loss_spec(loss: str) -> LossSpec:
@@ -97,6 +25,37 @@ def check_loss_params(loss: str, given: Mapping[str, float]) -> None:
         if name not in known:
             names = ", ".join(known) or "none"
             raise ConfigError("loss_params", f"{loss} has no parameter '{name[:40]}'; it takes: {names}.")
-        low, high = known[name].low, known[name].high
-        if not low <= value <= high:
-            raise ConfigError("loss_params", f"{name} is {value:g}; choose a number from {low:g} to {high:g}.")
+        low, high, whole = known[name].low, known[name].high, known[name].whole
+        if not low <= value <= high or (whole and value != int(value)):
+            kind = "a whole number" if whole else "a number"
+            raise ConfigError("loss_params", f"{name} is {value:g}; choose {kind} from {low:g} to {high:g}.")
+
+
+def losses_for(row_kind: str, static: bool) -> list[LossSpec]:
+    """Return the losses that rows of this kind can train on a static model, or on a transformer."""
+    return [spec for spec in LOSSES.values() if not why_not(spec, row_kind, static)]
+
+
+def why_not(spec: LossSpec, row_kind: str, static: bool) -> str:
+    """Say why a loss does not fit these rows and this model, and which way leads there; nothing where it fits."""
+    if static and spec.not_static:
+        return f"{spec.not_static[0].upper()}{spec.not_static[1:]}; choose a transformer as the base model."
+    if set(spec.shapes) & set(shapes_from(row_kind)):
+        return ""
+    needed = " or ".join(spec.shapes)
+    givers = list(dict.fromkeys(kind for kind, shape in CONVERSIONS if shape in spec.shapes))
+    if TRIPLETS in spec.shapes:
+        givers += [kind for kind, shape in CONVERSIONS if shape == POSITIVE_PAIRS and kind not in givers]
+    return f"Needs {needed}, which {' or '.join(GIVERS[kind] for kind in givers)} give."
+
+
+GIVERS: Mapping[str, str] = MappingProxyType(
+    {
+        "nli": "NLI pairs",
+        "scored": "scored pairs",
+        "pairs": "pairs that belong together",
+        "given-triplets": "triplets",
+        "labelled": "labelled texts",
+        "texts": "texts",
+    }
+)

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 from sentence_transformers import CrossEncoder, SentenceTransformer
 
+from core.cross_encoders import load_cross_encoder
 from core.data_catalogue import called
-from core.errors import ConfigError, DataError, ModelError
+from core.errors import ConfigError, DataError
 from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLETS, convert
 from core.files import write_json
 from core.machine import read_machine
-from core.models import load_model
+from core.models import load_model, load_plain
 from core.negatives import add_random_negatives, mine_negatives, telling
 from core.prepare import choose_rows, classes_of
+from core.prompts import prompt_for
 from core.rows import Asked, load_rows
 from core.settings import choices_of
 
@@ -35,30 +37,19 @@ def load_miner(config: "RunConfig", places: "Places", negatives: str) -> tuple[S
     """
     assert places.runs_dir is not None
     device = read_machine().device
-    model = load_model(config.mining.model or config.base_model, places.runs_dir, device)
+    mined_with = config.mining.model
+    # Another model than the base is taken as it is.
+    model = (
+        load_plain(mined_with, places.runs_dir, device)
+        if mined_with
+        else load_model(config, places.runs_dir, device, config.seed)
+    )
     if negatives != "hard":
         return model, None
     judge = config.mining.judge
     if not judge:
         raise ConfigError("mining.judge", "hard negatives need a cross-encoder; name its folder, or choose semi-hard.")
-    return model, load_judge(judge, device)
-
-
-def load_judge(folder: str, device: str) -> CrossEncoder:
-    """Load a cross-encoder from a folder, safetensors only, without a network.
-
-    Raises:
-        ModelError: it is not there, or is no cross-encoder.
-    """
-    try:
-        return CrossEncoder(
-            folder, device=device, local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(
-            f"mining.judge: '{folder[:60]}' is no cross-encoder's folder with safetensors ({type(error).__name__}); "
-            "choose another."
-        ) from error
+    return model, load_cross_encoder(judge, places.runs_dir, device, "mining.judge")
 
 
 def mine(log: "RunLog") -> None:
@@ -111,15 +102,16 @@ def side_by_side(pairs: pd.DataFrame, found: dict[str, pd.DataFrame], model: Sen
     # Pairs for which every kind found something say most.
     order = table.isna().sum(axis=1).sort_values(kind="stable").index
     table = table.loc[order].drop_duplicates("anchor").head(SHOWN_ANCHORS)
+    query, passage = (prompt_for(role, model.prompts) for role in ("anchor", "positive"))
     shown = []
     for row in table.to_dict("records"):
         columns = [column for column in ("positive", *found) if isinstance(row[column], str)]
-        vectors = model.encode(
-            [row["anchor"], *(row[column] for column in columns)], normalize_embeddings=True, show_progress_bar=False
-        )
-        cosines = (vectors[1:] @ vectors[0]).round(3).tolist()
-        texts = {column: {"text": row[column], "cosine": cosine} for column, cosine in zip(columns, cosines, strict=True)}
-        shown.append({"anchor": row["anchor"], "texts": texts})
+        anchor = model.encode(row["anchor"], prompt=query, normalize_embeddings=True, show_progress_bar=False)
+        texts = [row[column] for column in columns]
+        vectors = model.encode(texts, prompt=passage, normalize_embeddings=True, show_progress_bar=False)
+        cosines = (vectors @ anchor).round(3).tolist()
+        shown_texts = {column: {"text": row[column], "cosine": cosine} for column, cosine in zip(columns, cosines, strict=True)}
+        shown.append({"anchor": row["anchor"], "texts": shown_texts})
     return shown
 
 
@@ -130,7 +122,12 @@ def likely_false_negatives(pairs: pd.DataFrame, model: SentenceTransformer, told
     """
     with telling(model, told, 2 * len(pairs)):
         anchors, positives = (
-            model.encode(pairs[column].tolist(), normalize_embeddings=True, show_progress_bar=False)
+            model.encode(
+                pairs[column].tolist(),
+                prompt=prompt_for(column, model.prompts),
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
             for column in ("anchor", "positive")
         )
     cosines = anchors @ positives.T

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from core.config import Mining
+from core.config_parts import Mining
 from core.errors import DataError
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def mine_negatives(
             Dataset.from_pandas(pairs[["anchor", "positive"]], preserve_index=False),
             model,
             cross_encoder=judge,
+            query_prompt=prompt_for("anchor", model.prompts) or None,
+            corpus_prompt=prompt_for("positive", model.prompts) or None,
             num_negatives=num_negatives,
             range_min=min(mining.rank_from, rank_to - num_negatives),
             range_max=rank_to,

@@ -12,6 +12,7 @@ from core.data_catalogue import called
 from core.doctor import Patient, admit, examine, mend
 from core.errors import ConfigError, DataError, StudioError
 from core.examples import (
+    BINARY_PAIRS,
     CLASS_PAIRS,
     LABELLED_ROWS,
     LABELLED_TEXTS,
@@ -69,7 +70,7 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
 
     def show_first(frame: pd.DataFrame, kind: str) -> None:
         shape, first = _first_examples(config, frame.head(HEAD_ROWS), kind, preview_shape(config, kind))
-        write_preview(folder, shape, first, class_names(frame, kind), kind=kind, whole=False)
+        write_preview(folder, shape, first, class_names(frame, kind, shape), kind=kind, whole=False)
 
     def count(done: int, total: int) -> None:
         work.raise_if_stopped()
@@ -84,7 +85,7 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
     kept, held = patient.frame[~part.mask].reset_index(drop=True), patient.frame[part.mask].reset_index(drop=True)
     examples = make_examples(config, kept, rows.kind, shape, places, work)
     _check_use(config, rows.kind, kept, shape, examples)
-    names = class_names(patient.frame, rows.kind)
+    names = class_names(patient.frame, rows.kind, shape)
     if shape == LABELLED_TEXTS:
         # A class has one number in the held-out part and in the rest.
         examples["label"] = class_numbers(patient.frame["label"])[~part.mask]
@@ -185,7 +186,7 @@ def _check_use(config: RunConfig, kind: str, frame: pd.DataFrame, shape: str, ex
         )
     if kind == LABELLED_ROWS and frame["label"].nunique() < 2:
         raise DataError(f"{where} texts of one label only, so there is nothing to tell apart; choose another column of labels.")
-    value = {CLASS_PAIRS: "label", LABELLED_TEXTS: "label", SCORED_PAIRS: "score"}.get(shape)
+    value = {CLASS_PAIRS: "label", BINARY_PAIRS: "label", LABELLED_TEXTS: "label", SCORED_PAIRS: "score"}.get(shape)
     if value and examples[value].nunique() < 2:
         raise DataError(
             f"{where} {shape} that all have the same {value} ({examples[value].iloc[0]:g}), so there is nothing to tell apart; "

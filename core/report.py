@@ -10,6 +10,7 @@ import pandas as pd
 from core.base_models import tokenizer_file
 from core.config import RunConfig
 from core.examples import (
+    BINARY_PAIRS,
     CONVERSIONS,
     DAMAGED_PAIRS,
     EXAMPLE_COLUMNS,
@@ -40,8 +41,10 @@ SCORE_BINS = 20
 MOST_CLASSES_SHOWN = 100
 
 
-def class_names(frame: pd.DataFrame, kind: str) -> tuple[str, ...]:
+def class_names(frame: pd.DataFrame, kind: str, shape: str) -> tuple[str, ...]:
     """Return the classes' names by number, for rows that have classes or can be given some."""
+    if shape == BINARY_PAIRS:
+        return ("different", "alike")
     if kind == LABELLED_ROWS:
         return tuple(sorted(set(frame["label"])))
     return {NLI_ROWS: NLI_LABELS, SCORED_ROWS: ("different", "alike")}.get(kind, ())

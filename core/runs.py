@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.config import RunConfig, build_config
+from core.config import TRAINING_KINDS, RunConfig, build_config
 from core.errors import RunError, is_disk_full
 from core.files import read_json, replace_file, write_json
 
@@ -24,7 +24,7 @@ RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{3,79}")
 
 @dataclass(frozen=True)
 class Status:
-    """What `status.json` says. Times are seconds since 1970; `rank` orders the queue, lowest first."""
+    """What `status.json` says. Times are seconds since 1970; `rank` orders the queue, lowest first; `after` is waited for."""
 
     state: str
     rank: int
@@ -37,6 +37,7 @@ class Status:
     pid_started: float | None = None
     data_dir: str | None = None
     has_model: bool = False
+    after: str | None = None
     error: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -148,6 +149,11 @@ class RunFolder:
         found = ((data, figures) for data, figures in self.scores(which).items() if data != HELD_OUT)
         return next(found, ("", {}))
 
+    def spearman(self, which: str) -> float | None:
+        """Return the yardstick's Spearman: of cosines, or of a cross-encoder's scores; None before it is scored."""
+        _, figures = self.yardstick(which)
+        return figures.get("spearman_cosine", figures.get("spearman"))
+
     def last_log_lines(self, count: int = 8) -> list[str]:
         """Return the end of what the worker printed."""
         try:
@@ -197,9 +203,13 @@ def create_folder(path: Path, config: RunConfig, data_dir: Path | None) -> RunFo
     """
     # Filled beside its place: nobody may find a run that has no status yet.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(3)}.part")
-    status = Status(state="queued", rank=time.time_ns(), created=time.time(), data_dir=str(data_dir) if data_dir else None)
+    status = Status(
+        state="queued", rank=time.time_ns(), created=time.time(), data_dir=str(data_dir) if data_dir else None, after=config.after
+    )
     try:
-        for folder in ("control", "scores", "snapshots", "checkpoints") if config.kind in ("train", "score") else ("control",):
+        for folder in (
+            ("control", "scores", "snapshots", "checkpoints") if config.kind in (*TRAINING_KINDS, "score") else ("control",)
+        ):
             (beside / folder).mkdir(parents=True)
         write_json(beside / "config.json", config.model_dump(mode="json"))
         write_json(beside / "status.json", dataclasses.asdict(status))
@@ -239,14 +249,15 @@ def iter_runs(runs_dir: Path) -> Iterator[RunFolder]:
                 yield RunFolder(path)
 
 
-def list_runs(runs_dir: Path, kind: str = "train") -> list[tuple[RunFolder, Status]]:
-    """Return the readable runs of a kind with their status, newest first."""
+def list_runs(runs_dir: Path, kinds: tuple[str, ...] = TRAINING_KINDS) -> list[tuple[RunFolder, Status]]:
+    """Return the readable runs of some kinds with their status, newest first."""
     listed = []
     for run in iter_runs(runs_dir):
         status, config = run.status(), read_json(run.path / "config.json")
-        if status is not None and isinstance(config, dict) and config.get("kind") == kind:
+        if status is not None and isinstance(config, dict) and config.get("kind") in kinds:
             listed.append((run, status))
-    return listed[::-1]
+    # Names hold the second only: runs of one chain are told apart by their place in the queue.
+    return sorted(listed, key=lambda one: (one[1].created, one[1].rank), reverse=True)
 
 
 def delete_run(run: RunFolder) -> None:

@@ -25,11 +25,11 @@ def score(log: RunLog) -> None:
         log.progress("Scoring", done, total)
 
     def measure() -> dict[str, float]:
-        model = load_model(config.base_model, runs_dir, machine.device)
+        model = load_model(config, runs_dir, machine.device, config.seed)
         return score_pairs(model, pairs, settings["eval_batch_size"], between)
 
     try:
-        record = score_model(model_fingerprint(config.base_model, runs_dir), pairs, runs_dir, measure)
+        record = score_model(model_fingerprint(config, runs_dir, config.seed), pairs, runs_dir, measure)
     except Stopped:
         log.end("stopped", "Stopped before the score was whole.")
         return

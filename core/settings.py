@@ -5,33 +5,40 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from core.base_models import SENTENCE, STATIC, kind_of
+from core.base_models import BASE_MODELS, PRETRAINED, RANDOM, SENTENCE, STATIC, kind_of
 from core.columns import kind_of_columns
-from core.config import HOLDOUT_SHARE, RunConfig, build_config
+from core.config import BOOKKEEPING, TRAINING_KINDS, RunConfig, build_config
+from core.config_parts import HOLDOUT_SHARE
 from core.data_catalogue import called, data_parts, is_own, row_kind_of
 from core.errors import ConfigError, DataError
 from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLET_ROWS, TRIPLETS, Choices, shapes_from
 from core.losses import loss_spec
 from core.machine import Machine
+from core.model_choice import PlainModel, check_choice
 from core.places import Places
+from core.prompts import prompts_of
 from core.sources import peek
 
 Origin = Literal["yours", "recipe", "automatic"]
 
 DEFAULTS = RunConfig().model_dump()
 # Every recipe says these, also where it says what would be taken anyway.
+# A person sets one value in these, and the rest stays as the recipe has it.
+NESTED = frozenset({"mining", "silver", "prompts"})
 ALWAYS_A_CHOICE = frozenset({"base_model", "data", "loss"})
-BOOKKEEPING = frozenset({"kind", "recipe", "size", "yours"})
 # A recipe tunes these for one kind of base model; on another kind they would be wrong, so they fall back to automatic.
 TUNED_FOR_THE_KIND = frozenset({
     "epochs", "max_steps", "batch_size", "gradient_accumulation", "learning_rate", "scheduler", "warmup",
     "weight_decay", "precision", "max_seq_length", "eval_every", "eval_batch_size",
 })  # fmt: skip
 
+DEFAULT_TEACHER = "all-minilm-l6-v2"
 AUTOMATIC: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         STATIC: MappingProxyType({"learning_rate": 5e-3, "batch_size": 256, "eval_batch_size": 512, "evaluations": 10}),
         SENTENCE: MappingProxyType({"learning_rate": 2e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 3}),
+        PRETRAINED: MappingProxyType({"learning_rate": 5e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 3}),
+        RANDOM: MappingProxyType({"learning_rate": 5e-4, "batch_size": 64, "eval_batch_size": 128, "evaluations": 5}),
     }
 )
 
@@ -55,26 +62,55 @@ def override(config: RunConfig, yours: Mapping[str, Any], places: Places | None 
     given = {key: value for key, value in yours.items() if value is not None}
     for key in BOOKKEEPING & given.keys():
         raise ConfigError(key, "this is written by the studio and cannot be set.")
+    values = _without_what_was_for_another(config, given, places)
+    beneath = dict(values)
+    if values["prompts"] is None and "prompts" in given:
+        beneath["prompts"] = prompts_of(PlainModel(str(given.get("base_model", config.base_model))), places.runs_dir)
+    for key in NESTED & given.keys():
+        if isinstance(given[key], Mapping):
+            given[key] = {**(beneath[key] or {}), **given[key]}
+    built = build_config(values | given | {"yours": tuple(sorted({*config.yours, *given}))})
+    if built.negatives is not None and "negatives" not in built.yours and row_kind(built, places) != row_kind(config, places):
+        # A recipe's negatives are of its own kind of rows.
+        built = build_config(built.model_dump() | {"negatives": None, "examples": None})
+    if built.kind in TRAINING_KINDS:
+        _check_model_fits(built, places)
+        kind = row_kind(built, places)
+        if kind is not None:
+            shape_for(built, kind)
+    return built
+
+
+def _without_what_was_for_another(config: RunConfig, given: Mapping[str, Any], places: Places) -> dict[str, Any]:
+    """Return a recipe's values less what it chose for a base model, a loss or rows that a person has replaced."""
     values = config.model_dump()
     base_model = given.get("base_model", config.base_model)
     if kind_of(str(base_model), places.runs_dir) != kind_of(config.base_model, places.runs_dir):
         values.update(dict.fromkeys(TUNED_FOR_THE_KIND - set(config.yours)))
     if "loss" in given and given["loss"] != config.loss:
-        values.update(examples=None, negatives=None, loss_params={})
-    elif {"data", "split", "columns"} & given.keys():
+        values.update(examples=None, negatives=None, loss_params={}, teacher=None, silver=None, matryoshka=())
+    elif {"data", "split", "columns"} & given.keys() and config.kind == "train":
         # Other rows may allow other shapes: let the loss choose again.
         values["examples"] = None
     if "negatives" in given:
         values["examples"] = None
-    values.update(given)
-    built = build_config(values | {"yours": tuple(sorted({*config.yours, *given}))})
-    if built.negatives is not None and "negatives" not in built.yours and row_kind(built, places) != row_kind(config, places):
-        # A recipe's negatives are of its own kind of rows.
-        built = build_config(built.model_dump() | {"negatives": None, "examples": None})
-    kind = row_kind(built, places)
-    if kind is not None and built.kind == "train":
-        shape_for(built, kind)
-    return built
+    return values
+
+
+def _check_model_fits(config: RunConfig, places: Places) -> None:
+    """Refuse what the base model has no part for, above all a static one, which is a table of word vectors."""
+    kind = check_choice(config, places.runs_dir).kind
+    if kind == RANDOM and config.kind == "cross-encoder":
+        raise ConfigError("base_model", "a cross-encoder needs a model that has learned a language; choose all-minilm-l6-v2.")
+    if kind != STATIC:
+        return
+    if config.kind == "cross-encoder":
+        raise ConfigError(
+            "base_model", "a cross-encoder reads two texts at once, which a static model cannot; choose a transformer."
+        )
+    reason = loss_spec(config.loss).not_static
+    if reason:
+        raise ConfigError("loss", f"{config.loss} cannot train a static model: {reason}; choose a transformer as base_model.")
 
 
 def row_kind(config: RunConfig, places: Places) -> str | None:
@@ -164,8 +200,8 @@ def settle(
     `kind` is the base model's; `rows` the kind of the rows, where it is known better than by the catalogue.
     """
     auto = _automatic_values(config, kind, machine, total_steps)
-    auto |= _automatic_data(config, rows or row_kind_of(config.data, config.split))
-    values = config.model_dump(exclude={"kind", "recipe", "size", "yours"})
+    auto |= _automatic_model(config) | _automatic_data(config, rows or row_kind_of(config.data, config.split))
+    values = config.model_dump(exclude=set(BOOKKEEPING))
     settled = {}
     for key, value in values.items():
         if key in config.yours:
@@ -194,6 +230,12 @@ def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_step
         "log_every": 1,
         "best_by": "spearman_cosine",
     }
+
+
+def _automatic_model(config: RunConfig) -> dict[str, Any]:
+    spec = BASE_MODELS.get(config.base_model)
+    found: dict[str, Any] = {"prompts": dict(spec.prompts) if spec else {}, "frozen_layers": 0}
+    return found | ({"teacher": DEFAULT_TEACHER} if loss_spec(config.loss).teacher == "model" else {})
 
 
 def _automatic_data(config: RunConfig, kind: str | None) -> dict[str, Any]:

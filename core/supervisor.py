@@ -17,14 +17,26 @@ from core.jobs import FETCHING, JOB_FOLDERS
 from core.locks import lock
 from core.prepared import MINED, PREPARED
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
+from core.quick_jobs import LOOKED, TRIED
 from core.runs import RunFolder, Status, iter_runs
 
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
 KILL_AFTER_SECONDS = 3.0
 SILENT_SECONDS = 60.0
-DEVICE = "device"
-PRELOADED = ("torch", "sentence_transformers", "datasets", "accelerate", "pandas", "core.worker", "core.training")
+DEVICE, QUICK = "device", "quick"
+# Lanes whose workers need torch: they are forked from the preloaded libraries.
+FORKED = (DEVICE, QUICK)
+PRELOADED = (
+    "torch",
+    "sentence_transformers",
+    "datasets",
+    "accelerate",
+    "pandas",
+    "core.worker",
+    "core.training",
+    "core.cross_training",
+)
 # The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 
@@ -85,11 +97,11 @@ class Supervisor:
         for run, status in open_runs:
             self._look_after(run, status)
         queued = [(status.rank, run) for run, status in open_runs if status.state == "queued"]
-        waiting = [(rank, run) for rank, run in queued if not (run.is_cancelled() or run.stop_wish())]
+        waiting = [(rank, run) for rank, run in queued if not (run.is_cancelled() or run.stop_wish() or self._waits(run))]
         taken = {lane_of(run) for run, status in open_runs if status.is_working or run.id in self.children}
         for _, run in sorted(waiting, key=lambda one: one[0]):
             lane = lane_of(run)
-            if lane not in taken and (self.ready.is_set() or lane != DEVICE):
+            if lane not in taken and (self.ready.is_set() or lane not in FORKED):
                 taken.add(lane)
                 self.start(run, lane)
         if open_runs or self.children or self._wanted():
@@ -122,6 +134,20 @@ class Supervisor:
             _finish(run, "stopped", "Stopped before it began.")
         elif status.is_working and run.stop_wish() and self._is_silent(run, status):
             end_process(status.pid, status.pid_started, force=True)
+
+    def _waits(self, run: RunFolder) -> bool:
+        """Tell whether a run has to wait for the one before it in its chain; one whose model never came is skipped."""
+        status = run.status()
+        if status is None or status.after is None:
+            return False
+        before = RunFolder(self.runs_dir / status.after).status()
+        if before is not None and not before.is_final:
+            return True
+        if before is None or not before.has_model:
+            how = before.state if before else "deleted"
+            _finish(run, "skipped", f"Skipped: the run before it, {status.after}, was {how} and left no model.")
+            return True
+        return False
 
     def _is_silent(self, run: RunFolder, status: Status) -> bool:
         """Tell whether a worker's heartbeat has not moved for a minute of our own clock: then it hangs."""
@@ -174,7 +200,7 @@ class Supervisor:
         What needs no torch is spawned, without its memory; and so is what asks the Hub: the libraries here are offline.
         """
         self.folders[run.id] = run
-        if lane != DEVICE:
+        if lane not in FORKED:
             online = dict.fromkeys(OFFLINE) if lane == FETCHING else {}
             self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path, online)
         elif self.broken:
@@ -188,10 +214,15 @@ class Supervisor:
 
 
 def lane_of(run: RunFolder) -> str:
-    """Return which work waits for which: one a lane goes on at a time. Preparing and fetching need no device."""
+    """Return which work waits for which: one a lane goes on at a time. Preparing and fetching need no device.
+
+    What answers in seconds does not wait for a training run; a race does, since it measures time.
+    """
     kind = run.path.parent.name
     if kind == PREPARED and (read_json(run.path / "config.json") or {}).get("negatives") in MINED:
         return DEVICE
+    if kind in (TRIED, LOOKED):
+        return QUICK
     return kind if kind in (PREPARED, FETCHING) else DEVICE
 
 

@@ -1,61 +1,22 @@
 """One training run from its folder to its folder: load, score, train, score, save."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from sentence_transformers.sentence_transformer import losses
-from transformers import PrinterCallback, set_seed
+from transformers import PrinterCallback
 
-from core.base_models import kind_of
 from core.checkpoints import BestCheckpoint, save_model
-from core.config import RunConfig
-from core.errors import ConfigError
-from core.evaluation import (
-    Between,
-    EvaluationSet,
-    default_evaluation_set,
-    score_model,
-    score_pairs,
-    score_record,
-    write_score,
-)  # fmt: skip
+from core.evaluation import Between, score_model, score_pairs, score_record, write_score
 from core.events import EvaluationEvent, NoticeEvent
-from core.files import write_json
 from core.held_out import can_be_scored, held_out_record, score_held_out
-from core.losses import loss_spec
-from core.machine import Machine, read_machine
-from core.models import limit_length, load_model, model_fingerprint
-from core.prepare import prepare
-from core.prepared import PreparedExamples
+from core.loss_building import batch_sampler, build_dataset, build_loss
+from core.models import leave_mixed_precision, merge_adapters, model_fingerprint
 from core.probes import ProbeSnapshots
+from core.prompts import column_prompts, prompts_of
 from core.run_log import RunLog, Stopped
-from core.settings import Setting, settle, settled_as_json, settled_values, shape_for
+from core.training_run import TrainingRun, load, shared_arguments
 from core.training_watch import TrainingWatch
-
-# Of the prepared file's report: what the numbers depend on, and no example of a text.
-DESCRIBED = (
-    "data", "split", "found", "rows", "dropped", "notes", "kind", "shape", "negatives", "examples", "held_out", "fixes",
-    "rows_sha256",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """Everything that the phases of one run share."""
-
-    log: RunLog
-    config: RunConfig
-    machine: Machine
-    settings: dict[str, Any]
-    prepared: PreparedExamples
-    examples: pd.DataFrame
-    pairs: EvaluationSet
-    model: SentenceTransformer
-    total_steps: int
 
 
 def train(log: RunLog) -> None:
@@ -77,63 +38,6 @@ def train(log: RunLog) -> None:
     finish(run, watch, best)
 
 
-def load(log: RunLog) -> TrainingRun:
-    """Prepare the examples, load the model, and write down every value that will be used."""
-    config, machine, places = log.run.config(), read_machine(), log.places
-    runs_dir = log.run.runs_dir
-    log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, loss {config.loss}"))
-    if config.precision == "fp16" and machine.device == "cpu":
-        raise ConfigError("precision", "fp16 needs a GPU; choose fp32 or bf16.")
-    kind = kind_of(config.base_model, runs_dir)
-    log.enter("loading", "Preparing the examples")
-    prepared = prepare(config, places, log)
-    report = prepared.report
-    # The page may look at shapes that this loss does not take.
-    shape_for(config, report["kind"])
-    log.raise_if_stopped()
-    log.write(NoticeEvent(f"{report['examples']:,} {prepared.shape} from {report['rows']:,} rows of {report['found']}"))
-    examples, pairs = prepared.frame(), default_evaluation_set(places)
-    # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
-    set_seed(config.seed)
-    model = load_model(config.base_model, runs_dir, machine.device)
-    if config.max_seq_length:
-        limit_length(model, config.max_seq_length)
-    total_steps = count_steps(settled_values(settle(config, kind, machine)), len(examples))
-    settled = settle(config, kind, machine, total_steps, report["kind"])
-    settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
-    write_json(log.run.path / "resolved.json", describe(config, machine, settled, prepared, pairs, model))
-    return TrainingRun(log, config, machine, settled_values(settled), prepared, examples, pairs, model, total_steps)
-
-
-def count_steps(settings: dict[str, Any], examples: int) -> int:
-    """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`."""
-    batches = -(-examples // settings["batch_size"])
-    steps_an_epoch = -(-batches // settings["gradient_accumulation"])
-    steps: int = max(1, round(steps_an_epoch * settings["epochs"]))
-    most: int | None = settings["max_steps"]
-    return min(steps, most or steps)
-
-
-def describe(
-    config: RunConfig, machine: Machine, settled: dict[str, Setting], prepared: PreparedExamples, pairs: EvaluationSet,
-    model: SentenceTransformer,
-) -> dict[str, Any]:  # fmt: skip
-    """Return what `resolved.json` holds."""
-    return {
-        "recipe": config.recipe,
-        "settings": settled_as_json(settled),
-        "machine": machine.as_json(),
-        "data": {key: prepared.report[key] for key in DESCRIBED} | {"folder": prepared.folder.name},
-        "evaluation": {"data": pairs.id, "pairs": len(pairs.gold), "found": pairs.found, "sha256": pairs.sha256},
-        "model": {
-            "base_model": config.base_model,
-            "dimension": model.get_embedding_dimension(),
-            "parameters": sum(weights.numel() for weights in model.parameters()),
-            "trainable": sum(weights.numel() for weights in model.parameters() if weights.requires_grad),
-        },
-    }
-
-
 def measure_untouched(run: TrainingRun) -> None:
     """Score the model before its first step; the dashed line of the page.
 
@@ -150,9 +54,7 @@ def measure_untouched(run: TrainingRun) -> None:
         return score_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
 
     runs_dir = run.log.run.runs_dir
-    # Another length limit is another model: its texts are cut elsewhere.
-    fingerprint = f"{model_fingerprint(run.config.base_model, runs_dir)}:{run.config.max_seq_length}"
-    record = score_model(fingerprint, run.pairs, runs_dir, measure)
+    record = score_model(model_fingerprint(run.config, runs_dir, run.config.seed), run.pairs, runs_dir, measure)
     write_score(run.log.run.path, "before", record)
     run.log.write(EvaluationEvent(0, run.pairs.id, len(run.pairs.gold), record["figures"], untouched=True))
     score_own(run, "before", between)
@@ -185,7 +87,7 @@ def build_trainer(run: TrainingRun, watch: TrainingWatch) -> SentenceTransformer
     trainer = _Trainer(
         model=run.model,
         args=training_arguments(run),
-        train_dataset=Dataset.from_pandas(run.examples, preserve_index=False),
+        train_dataset=build_dataset(run),
         loss=build_loss(run),
         callbacks=[watch],
     )
@@ -193,39 +95,11 @@ def build_trainer(run: TrainingRun, watch: TrainingWatch) -> SentenceTransformer
     return trainer
 
 
-def build_loss(run: TrainingRun) -> Any:
-    """Build the loss named in the catalogue, with its own parameters."""
-    spec = loss_spec(run.config.loss)
-    needs: dict[str, Any] = dict(run.config.loss_params)
-    if spec.class_name == "SoftmaxLoss":
-        needs |= {"embedding_dimension": run.model.get_embedding_dimension(), "num_labels": run.prepared.report["classes"]}
-    return getattr(losses, spec.class_name)(run.model, **needs)
-
-
 def training_arguments(run: TrainingRun) -> SentenceTransformerTrainingArguments:
-    """Translate the settings into the library's names."""
-    settings = run.settings
+    """Translate the settings into the library's names, for a model of embeddings."""
+    prompts = column_prompts(run.examples.columns, prompts_of(run.config, run.log.run.runs_dir))
     return SentenceTransformerTrainingArguments(
-        output_dir=str(run.log.run.path / "checkpoints"),
-        max_steps=run.total_steps,
-        per_device_train_batch_size=settings["batch_size"],
-        gradient_accumulation_steps=settings["gradient_accumulation"],
-        learning_rate=settings["learning_rate"],
-        lr_scheduler_type=settings["scheduler"],
-        warmup_steps=settings["warmup"],
-        weight_decay=settings["weight_decay"],
-        bf16=settings["precision"] == "bf16",
-        fp16=settings["precision"] == "fp16",
-        use_cpu=run.machine.device == "cpu",
-        seed=settings["seed"],
-        logging_steps=settings["log_every"],
-        # A NaN must show as NaN: the filter would draw it as a loss of zero.
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        # Equal texts in a batch would be false negatives.
-        batch_sampler="no_duplicates" if loss_spec(run.config.loss).in_batch_negatives else "batch_sampler",
+        **shared_arguments(run), batch_sampler=batch_sampler(run), prompts=prompts or None
     )
 
 
@@ -235,11 +109,14 @@ def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None
     kept = best.restore(run.model, watch.last_step)
     log.write(NoticeEvent(kept))
     log.enter("evaluating", f"Scoring on {run.pairs.id}")
+    # The trainer leaves bf16 wrapped around the model, and a stored score is one of fp32.
+    leave_mixed_precision(run.model)
     try:
         score_after(run)
     except Stopped:
         log.write(NoticeEvent("Scoring was skipped: Stop was pressed twice."))
     log.enter("saving", "Saving the model")
+    merge_adapters(run.model)
     save_model(run.model, log.run.path / "model")
     if run.settings["snapshots"]:
         snapshots = ProbeSnapshots(log.run.path / "snapshots")

@@ -24,10 +24,15 @@ NICENESS = 5
 WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "train": ("core.training", "train"),
+        "cross-encoder": ("core.cross_training", "train_cross_encoder"),
         "score": ("core.scoring", "score"),
         "prepare": ("core.prepare", "prepare_job"),
         "mine": ("core.mining", "mine"),
+        "try": ("core.trying", "try_texts"),
+        "look": ("core.looking", "look"),
+        "race": ("core.racing", "race"),
         "fetch": ("core.hub", "fetch_job"),
+        "fetch-model": ("core.hub_fetch", "fetch_model"),
     }
 )
 

@@ -52,12 +52,12 @@ def test_counted_shapes_of_no_rows_are_nothing(kind: str) -> None:
 
 def test_classes_have_names_where_the_rows_have_or_can_be_given_some() -> None:
     labelled = pd.DataFrame({"text": ["a", "b", "c"], "label": ["sad", "glad", "sad"]})
-    names = class_names(labelled, "labelled")
+    names = class_names(labelled, "labelled", "labelled-texts")
     assert names == ("glad", "sad")
     assert [names[number] for number in convert(labelled, "labelled", "labelled-texts")["label"]] == ["sad", "glad", "sad"]
-    assert class_names(labelled, "nli") == ("entailment", "neutral", "contradiction")
-    assert class_names(labelled, "scored") == ("different", "alike")
-    assert class_names(labelled, "pairs") == ()
+    assert class_names(labelled, "nli", "class-pairs") == ("entailment", "neutral", "contradiction")
+    assert class_names(labelled, "scored", "class-pairs") == ("different", "alike")
+    assert class_names(labelled, "pairs", "positive-pairs") == ()
 
 
 def test_report_counts_rows_examples_and_shapes() -> None:

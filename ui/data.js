@@ -1,22 +1,10 @@
 // Shows a job's folder: asks for its view until it is whole, draws the pictures in it, and tells which button was pressed.
-// `element`, `props`, `server`, `watch` and `trigger` are given by gr.HTML. Plotly is kept at load: other bundles overwrite the global.
-const P = window.Plotly, PULL_MS = 250, SLOW_MS = 3000;
+// `element`, `props`, `server`, `watch` and `trigger` are given by gr.HTML.
+// `drawFigures` and `clearFigures` stand in figures.js, which comes before.
+const PULL_MS = 250, SLOW_MS = 3000;
 const place = element.querySelector('.job-view'), working = element.querySelector('.working');
 const opened = new Set();
 let turn = 0, timer = null, mark = '', sawWorking = false;
-const colour = name => getComputedStyle(element).getPropertyValue(name).trim();
-
-function drawFigures() {
-  if (!element.offsetWidth) return;
-  for (const node of place.querySelectorAll('[data-figure]')) {
-    const figure = JSON.parse(node.dataset.figure);
-    const axis = {gridcolor: colour('--border-color-primary'), zeroline: false, linecolor: colour('--border-color-primary')};
-    const layout = {...figure.layout, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', autosize: true,
-      font: {color: colour('--body-text-color'), size: 11.5, family: 'Inter, system-ui, sans-serif'},
-      xaxis: {...figure.layout.xaxis, ...axis}, yaxis: {...figure.layout.yaxis, ...axis}};
-    P.react(node, figure.data, layout, {responsive: true, displayModeBar: false});
-  }
-}
 
 function showThreshold() {
   const slider = place.querySelector('.threshold');
@@ -27,12 +15,12 @@ function showThreshold() {
 }
 
 function put(html) {
-  for (const node of place.querySelectorAll('[data-figure]')) P.purge(node);
+  clearFigures(place);
   // The server has escaped every text in it.
   place.innerHTML = html;
   place.classList.remove('stale');
   for (const node of place.querySelectorAll('details')) node.open = opened.has(node.dataset.name);
-  drawFigures();
+  drawFigures(place);
   showThreshold();
 }
 
@@ -78,6 +66,6 @@ place.addEventListener('toggle', event => {
   if (event.target.isConnected) opened[event.target.open ? 'add' : 'delete'](event.target.dataset.name);
 }, true);
 place.addEventListener('input', event => { if (event.target.matches('.threshold')) showThreshold(); });
-new ResizeObserver(drawFigures).observe(element);
+new ResizeObserver(() => drawFigures(place)).observe(element);
 watch('value', start);
 start();

@@ -14,7 +14,7 @@ from core.examples import ROLES
 from core.hub import may_be_cached, what_to_get
 from core.jobs import ask
 from core.losses import loss_spec
-from core.recipes import recipe_config
+from core.recipes import recipe_config, split_size
 from core.runs import RunFolder
 from core.settings import override, settle
 from core.sources import locate, peek
@@ -34,7 +34,7 @@ def data_config(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str
         StudioError: a setting is wrong.
     """
     studio.check_paths(yours)
-    base = recipe_config(recipe).model_copy(update={"kind": kind})
+    base = recipe_config(*split_size(recipe)).model_copy(update={"kind": kind})
     config = override(base, nested(yours), studio.places)
     return build_config(config.model_dump() | {"examples": look, "negatives": None}) if look else config
 

@@ -134,6 +134,20 @@ def _lay_out_shaping(studio: Studio) -> dict[str, Any]:
         settings["mining.ceiling"] = gr.Number(label="Ceiling", info="Above: taken for a positive", step=0.01, min_width=110)
         settings["mining.judge"] = gr.Textbox(label="Judge", info="A cross-encoder's folder, for hard negatives", min_width=180)
     settings["mining"] = settings_box
+    with (
+        gr.Accordion("Silver pairs: a cross-encoder scores what nobody has scored", open=True, visible=False) as silver_box,
+        gr.Row(),
+    ):
+        settings["silver.pairs"] = gr.Dropdown(
+            [("The rows after the gold ones", "given"), ("Gold texts paired anew", "recombined"), ("The nearest texts", "top-k")],
+            label="Unlabelled pairs",
+            info="The first “Rows at most” rows are gold",
+            min_width=220,
+        )
+        settings["silver.amount"] = gr.Number(label="Silver pairs at most", precision=0, minimum=1, min_width=150)
+        settings["silver.cut"] = gr.Number(label="Cut at", info="Empty: soft scores 0 to 1", step=0.05, min_width=120)
+        settings["silver.gold_only"] = gr.Checkbox(label="Gold alone", info="To see what silver adds", min_width=150)
+    settings["silver"] = silver_box
     return settings
 
 

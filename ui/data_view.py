@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from core.config import HOLDOUT_SHARE
+from core.config_parts import HOLDOUT_SHARE
 from core.doctor_fixes import FIXES
 from core.examples import TRIPLETS, shapes_from
 from core.false_negatives import false_negative_share

@@ -26,6 +26,8 @@ def scores_table(studio: Studio, name: str | None) -> str:
     if run is None or status is None:
         return problem("This run was deleted; choose another one above.")
     before, after = run.scores("before"), run.scores("after")
+    if not before and after:
+        return "".join(_jointly(run, data, figures) for data, figures in after.items())
     if not before:
         return empty(f"Run {run.id} ended without a score." if status.is_final else "The untouched model is scored first.")
     own = _held_out(run, before.pop(HELD_OUT), after.get(HELD_OUT)) if HELD_OUT in before else ""
@@ -48,6 +50,15 @@ def _held_out(run: RunFolder, before: dict[str, float], after: dict[str, float] 
     table = f'<div class="scroll"><table class="facts own"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
     hint = '<p class="hint">Texts that training never saw, nor any text equal to one of them.</p>'
     return f'<div class="card"><h3>{escape(title)}</h3>{hint}{table}</div>'
+
+
+def _jointly(run: RunFolder, data: str, figures: dict[str, float]) -> str:
+    """Return a cross-encoder's figures; its head was new, so there is nothing to compare them with."""
+    about = read_json(run.path / "scores" / f"{data.replace('/', '-')}.after.json") or {}
+    title = f"Cross-encoder on {data.replace('/', ' ')}: {about.get('pairs', 0):,} pairs from {about.get('found', data)}, in fp32"
+    rows = "".join(f"<tr><td>{name.capitalize()}</td><td class='number'>{value:.4f}</td></tr>" for name, value in figures.items())
+    note = '<p class="hint">It reads both texts at once and gives a score, no embedding: it labels pairs for a bi-encoder.</p>'
+    return f'<div class="card"><h3>{escape(title)}</h3>{note}<table class="facts"><tbody>{rows}</tbody></table></div>'
 
 
 def _one_set(run: RunFolder, data: str, before: dict[str, float], after: dict[str, float] | None) -> str:

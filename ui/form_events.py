@@ -4,20 +4,23 @@ from typing import Any
 
 import gradio as gr
 
+from core.base_models import STATIC, kind_of
 from core.config import RunConfig
 from core.data_catalogue import is_own
 from core.errors import StudioError
 from core.examples import NLI_ROWS, SCORED_PAIRS, SCORED_ROWS, TRIPLETS
-from core.losses import loss_spec
+from core.losses import LOSSES, loss_spec
 from core.prepared import MINED
-from core.recipes import RECIPES
+from core.recipes import RECIPES, split_size
 from core.settings import row_kind
 from ui.data_requests import data_config, request_data
 from ui.data_tab import MOST_COLUMNS, about_data, column_widgets, split_choices
 from ui.html import hint, problem
-from ui.loss_tab import describe_loss
+from ui.loss_tab import describe_loss, fitting_losses, other_losses, parameter_widgets
+from ui.model_events import can_be_fetched
+from ui.model_tab import about_model
 from ui.page import QUIET, Page
-from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_form
+from ui.run_form import FORM_KEYS, FormState, change_form, plan_line, settings_table, start_form
 from ui.studio import Studio, bound
 
 # What belongs to the person's own rows and stays when another recipe is chosen.
@@ -26,12 +29,29 @@ ROWS_KEYS = ("data", "split", "columns", "fixes", "max_rows", "holdout")
 
 def wire_form(studio: Studio, page: Page) -> None:
     """Let every widget of the form change it; afterwards the examples are prepared anew where they differ."""
-    chosen = page.recipe.input(bound(choose_recipe, studio), [page.recipe, page.yours], page.form_outputs(), **QUIET)
-    chosen.then(**forget_look(page)).then(**request_view(studio, page))
+    for chooser in (page.method, page.size):
+        named = chooser.input(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
+        chosen = named.then(bound(choose_recipe, studio), [page.recipe, page.yours], page.form_outputs(), **QUIET)
+        chosen.then(**forget_look(page)).then(**request_view(studio, page))
     for widget in page.widgets():
         for change in _changes_of(widget):
             changed = change(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
             changed.then(**forget_look(page)).then(**request_view(studio, page))
+
+
+SIZE_TITLES = {"instant": "Instant (seconds)", "laptop": "Laptop (minutes)", "book": "Book (a GPU and the Hub)"}
+
+
+def name_recipe(method: str, size: str | None) -> tuple[str, Any]:
+    """Return the recipe's name with its size, and the sizes that it has with the reasons for those it has not."""
+    spec = RECIPES[method]
+    chosen = size if size in spec.sizes else spec.sizes[0]
+    reasons = dict.fromkeys(spec.why_not.values())
+    missing = "; ".join(
+        f"not {' or '.join(name for name in spec.why_not if spec.why_not[name] == why)}: {why}" for why in reasons
+    )
+    choices = [(SIZE_TITLES[each], each) for each in spec.sizes]
+    return f"{method}@{chosen}", gr.update(choices=choices, value=chosen, info=missing or "How large, and how long it takes")
 
 
 def forget_look(page: Page) -> dict[str, Any]:
@@ -71,16 +91,47 @@ def form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, An
     said = problem(form.fault) + (about_data(rows) if rows else "")
     about = gr.update(value=said, visible=bool(said))
     columns = column_widgets(studio, rows) if rows else [gr.skip()] * (MOST_COLUMNS + 1)
+    named = str(form.yours.get("base_model") or (rows.base_model if rows else ""))
+    model = [about_model(named), gr.update(visible=can_be_fetched(studio, named))]
     if form.config is None:
-        texts = [problem(form.fault), gr.skip(), gr.skip(), gr.skip(), about]
-        return (form.yours, form.shown, *texts, *columns, gr.skip(), *widgets.values())
+        widgets |= _loss_choices(studio, rows, gr.skip())
+        texts = [problem(form.fault), gr.skip(), gr.skip(), gr.skip(), gr.skip(), about, *model]
+        return (form.yours, form.shown, *texts, *columns, gr.skip(), gr.skip(), *widgets.values())
     config, kind = form.config, row_kind(form.config, studio.places)
     widgets["split"] = gr.update(choices=split_choices(studio, config.data), value=form.shown["split"])
-    widgets |= _shaping_widgets(form, config, kind)
-    widgets[SCALE] = gr.update(value=form.shown[SCALE], visible=form.shown[SCALE] is not None)
-    texts = [plan_line(form), settings_table(form), describe_loss(config), hint(RECIPES[recipe].teaches), about]
+    widgets |= _shaping_widgets(form, config, kind) | parameter_widgets(config, form.shown)
+    widgets |= _loss_choices(studio, config, form.shown["loss"])
+    static = is_static(studio, config)
+    texts = [plan_line(studio, recipe, form), settings_table(form), describe_loss(config), other_losses(kind, static)]
+    texts += [hint(teaches(recipe)), about, *model]
     mining = gr.update(visible=form.shown["negatives"] in MINED and not (form.shown["negatives"] == "hard" and kind == NLI_ROWS))
-    return (form.yours, form.shown, *texts, *columns, mining, *widgets.values())
+    silver = gr.update(visible=config.silver is not None)
+    return (form.yours, form.shown, *texts, *columns, mining, silver, *widgets.values())
+
+
+def teaches(recipe: str) -> str:
+    """Return what a recipe teaches, with the book's figure where it has one."""
+    spec = RECIPES[split_size(recipe)[0]]
+    figure = f" The book's score: {spec.book:.3f} (Pearson on STSB, bert-base-uncased, 50,000 MNLI rows)." if spec.book else ""
+    return f"{spec.teaches}{figure}"
+
+
+def is_static(studio: Studio, config: RunConfig) -> bool:
+    """Tell whether the base model is a table of word vectors."""
+    try:
+        return kind_of(config.base_model, studio.runs_dir) == STATIC
+    except StudioError:
+        return False
+
+
+def _loss_choices(studio: Studio, rows: RunConfig | None, value: Any) -> dict[str, Any]:
+    """Offer the losses that fit the rows and the model; what is chosen stays among them, with the fault said beside it."""
+    if rows is None:
+        return {}
+    choices = fitting_losses(row_kind(rows, studio.places), is_static(studio, rows))
+    if rows.loss not in {name for _, name in choices}:
+        choices.append((LOSSES[rows.loss].title, rows.loss))
+    return {"loss": gr.update(choices=choices) if isinstance(value, dict) else gr.update(choices=choices, value=value)}
 
 
 def _rows_alone(studio: Studio, recipe: str, form: FormState) -> RunConfig | None:

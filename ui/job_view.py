@@ -22,11 +22,13 @@ from ui.data_view import (
     summary_line,
     trouble_card,
 )
+from ui.drawn import FIGURES_SCRIPT
 from ui.html import hint, problem, set_button
+from ui.job_cards import CARDS
 from ui.live import HEAD
 from ui.studio import Studio, bound
 
-SCRIPT = (Path(__file__).parent / "data.js").read_text(encoding="utf-8")
+SCRIPT = FIGURES_SCRIPT + (Path(__file__).parent / "data.js").read_text(encoding="utf-8")
 TEMPLATE = """
 <div class="working" hidden>
   <span aria-live="polite"></span>
@@ -100,6 +102,10 @@ def job_view(run: RunFolder, status: Status, value: Mapping[str, Any]) -> str:
     if status.error.get("message"):
         return problem(str(status.error["message"]))
     ended = hint(status.detail) if status.is_final else ""
+    if run.path.parent.name in CARDS:
+        file, card = CARDS[run.path.parent.name]
+        answer = read_json(run.path / file)
+        return card(answer) if answer else ended
     if run.path.parent.name == MINED_FOLDER:
         return negatives_card(read_json(run.path / "negatives.json"), int(value.get("batch_size", 2))) or ended
     if run.path.parent.name == FETCHING:

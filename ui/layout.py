@@ -8,13 +8,15 @@ import gradio as gr
 from core.recipes import RECIPES
 from core.runs import list_runs
 from core.supervisor import ensure_supervisor
+from ui.chain_view import next_in_chain, stages_view
 from ui.data_events import list_data, wire_data
 from ui.data_tab import build_data_tab
 from ui.evaluate_tab import scores_table
-from ui.form_events import choose_recipe, edit_form, request_view, wire_form
+from ui.form_events import choose_recipe, edit_form, name_recipe, request_view, wire_form
 from ui.html import hint
 from ui.loss_tab import build_loss_tab
 from ui.map import build_map
+from ui.model_events import wire_model
 from ui.model_tab import build_model_tab, model_choices
 from ui.page import MAY_FAIL, QUIET, Page
 from ui.runs_tab import ask_again, build_runs_tab, choose_row, delete_chosen, runs_table
@@ -25,7 +27,7 @@ TITLE = (
     '<div class="studio-title"><h1>Contrastive Studio</h1><p>Make a text embedding model your own: choose a recipe, '
     "press Start training on the Train tab, then look at Evaluate and Explore.</p></div>"
 )
-RUN_OUTPUTS = 9
+RUN_OUTPUTS = 10
 
 
 def build_page(studio: Studio) -> gr.Blocks:
@@ -35,10 +37,13 @@ def build_page(studio: Studio) -> gr.Blocks:
         page = _lay_out(studio)
         wire_form(studio, page)
         wire_data(studio, page)
+        wire_model(studio, page)
         _wire_runs(studio, page)
         timer = gr.Timer(1.0)
         timer.tick(bound(look_at_runs, studio), [page.run, page.seen, page.colour_by], page.run_outputs(), **QUIET)
-        opened = blocks.load(bound(open_page, studio), [page.recipe], [*page.form_outputs(), *page.run_outputs()], **QUIET)
+        named = blocks.load(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
+        outputs = [*page.form_outputs(), *page.run_outputs()]
+        opened = named.then(bound(open_page, studio), [page.recipe], outputs, **QUIET)
         listed = opened.then(bound(list_data, studio), page.data.data, page.data.data, **QUIET)
         listed.then(**request_view(studio, page))
     return blocks
@@ -48,9 +53,12 @@ def _lay_out(studio: Studio) -> Page:
     gr.HTML(TITLE)
     with gr.Row():
         recipes = [(spec.title, spec.id) for spec in RECIPES.values()]
-        recipe = gr.Dropdown(recipes, value="quick-demo", label="Recipe", info="Fills in every tab; change what you like")
+        method = gr.Dropdown(
+            recipes, value="quick-demo", label="Recipe", info="Fills in every tab; change what you like", scale=3
+        )
+        size = gr.Radio([], label="Size", scale=3, elem_id="size")
         # Custom values are let through: after a restart of the app, an open page names runs that this session never listed.
-        run = gr.Dropdown([], label="Run", info="The one that Train, Evaluate and Explore show", allow_custom_value=True)
+        run = gr.Dropdown([], label="Run", info="The one that Train, Evaluate and Explore show", allow_custom_value=True, scale=3)
     teaches = gr.HTML()
     with gr.Tabs() as tabs:
         with gr.Tab("Model", id="model"):
@@ -58,7 +66,7 @@ def _lay_out(studio: Studio) -> Page:
         with gr.Tab("Data", id="data"):
             data = build_data_tab(studio)
         with gr.Tab("Loss", id="loss"):
-            loss = build_loss_tab()
+            loss = build_loss_tab(studio)
         with gr.Tab("Train", id="train"):
             train = build_train_tab(studio)
         with gr.Tab("Evaluate", id="evaluate"):
@@ -70,7 +78,8 @@ def _lay_out(studio: Studio) -> Page:
         with gr.Tab("Runs", id="runs"):
             runs = build_runs_tab()
     remembered = (gr.State({}), gr.State({}), gr.State(""), gr.State(""))
-    return Page(recipe, teaches, run, *remembered, tabs, model, data, loss, train, scores, colour_by, the_map, runs)
+    recipe = gr.State("quick-demo@instant")
+    return Page(method, size, recipe, teaches, run, *remembered, tabs, model, data, loss, train, scores, colour_by, the_map, runs)
 
 
 def _wire_runs(studio: Studio, page: Page) -> None:
@@ -117,13 +126,23 @@ def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     chosen = name if name in states else next(iter([*going, *states]), None)
     scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
     choices = [(f"{run} · {status.state}", run) for run, status in states.items()]
-    return RunsSeen(chosen, chosen is None or states[chosen].is_final, choices, repr((chosen, choices, scored)))
+    is_final = chosen is None or states[chosen].is_final
+    # The detail as well: the stages of a chain are told by it.
+    detail = "" if chosen is None else states[chosen].detail
+    return RunsSeen(chosen, is_final, choices, f"{_mark_of(chosen, is_final)}{(choices, scored, detail)!r}")
+
+
+def _mark_of(chosen: str | None, is_final: bool) -> str:
+    return f"{chosen} {'ended' if is_final else 'goes on'} "
 
 
 def look_at_runs(studio: Studio, name: str | None, mark: str, colour_by: str) -> tuple[Any, ...]:
     """Look every second whether anything changed; if not, leave the page as it is."""
     ensure_supervisor(studio.runs_dir)
     seen = see_runs(studio, name)
+    if seen.chosen_is_final and mark.startswith(_mark_of(name, False)):
+        # It has ended under the person's eyes: go on with the run that follows it.
+        seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
     return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, colour_by)
 
 
@@ -137,6 +156,6 @@ def _runs_answer(studio: Studio, seen: RunsSeen, colour_by: str) -> tuple[Any, .
     chosen = seen.chosen or ""
     return (
         seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
-        runs_table(studio), {"run": chosen, "colour_by": colour_by, "seen": seen.mark}, chosen,
+        runs_table(studio), {"run": chosen, "colour_by": colour_by, "seen": seen.mark}, stages_view(studio, chosen), chosen,
         gr.update(choices=model_choices(studio)),
     )  # fmt: skip

@@ -10,6 +10,8 @@ let run = '', drawn = 0, generation = 0, timer = null, turn = 0, steps = {}, eva
 const colour = name => getComputedStyle(element).getPropertyValue(name).trim();
 const shortNumber = value => value == null ? '–' : value >= 1000 ? Math.round(value).toLocaleString('en') : String(+value.toPrecision(3));
 const asTime = seconds => seconds == null ? '–' : seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+// A cross-encoder gives scores, not cosines.
+const spearman = figures => figures.spearman_cosine ?? figures.spearman;
 const last = list => list && list.length ? list[list.length - 1] : null;
 
 function layout(extra) {
@@ -41,7 +43,7 @@ function draw() {
     {x, y: smoothed(steps.loss || []), name: 'smoothed', line: {color: COLOURS.loss, width: 2.6}, mode: x.length < 2 ? 'markers' : 'lines'},
   ], layout({}), options);
   const untouched = evaluations.find(event => event.untouched);
-  const figure = event => event.figures.spearman_cosine;
+  const figure = event => spearman(event.figures);
   const reach = Math.max(last(steps.total_steps) || 0, last(x) || 0, 1);
   const traces = [{
     x: evaluations.map(event => event.step), y: evaluations.map(figure), name: 'this run', mode: 'lines+markers',
@@ -80,12 +82,12 @@ function say(news) {
   }
   const name = newest ? `${newest.data.replace('/', ' ')} · ${newest.pairs.toLocaleString('en')} pairs` : '';
   find('[data-title=evaluation]').textContent = newest ? `Spearman of cosines, ${name}` : 'Evaluation';
-  const score = newest ? newest.figures.spearman_cosine : null;
+  const score = newest ? spearman(newest.figures) : null;
   find('.tiles').replaceChildren(
     tile('Step', steps.step && steps.step.length ? `${last(steps.step).toLocaleString('en')} of ${last(steps.total_steps).toLocaleString('en')}` : '–'),
     tile('Loss', shortNumber(last(steps.loss))),
     tile('Spearman now', score == null ? '–' : score.toFixed(4)),
-    tile('Untouched model', untouched ? untouched.figures.spearman_cosine.toFixed(4) : '–'),
+    tile('Untouched model', untouched ? spearman(untouched.figures).toFixed(4) : '–'),
     tile('Learning rate', last(steps.learning_rate) == null ? '–' : last(steps.learning_rate).toExponential(1)),
     tile('Examples a second', shortNumber(last(steps.examples_per_second))),
     final ? tile('Took', asTime(status.seconds)) : tile('Time left', status.state === 'training' ? asTime(last(steps.seconds_left)) : '–'),

@@ -8,7 +8,7 @@ import gradio as gr
 from ui.data_tab import DataTab
 from ui.loss_tab import LossTab
 from ui.model_tab import ModelTab
-from ui.run_form import FORM_KEYS, SCALE
+from ui.run_form import FORM_KEYS
 from ui.runs_tab import RunsTab
 from ui.train_tab import TrainTab
 
@@ -21,7 +21,9 @@ MAY_FAIL: dict[str, Any] = QUIET | {"queue": True, "concurrency_limit": None}
 class Page:
     """Everything on the page that a handler reads or changes."""
 
-    recipe: gr.Dropdown
+    method: gr.Dropdown
+    size: gr.Radio
+    recipe: gr.State
     teaches: gr.HTML
     run: gr.Dropdown
     yours: gr.State
@@ -41,8 +43,8 @@ class Page:
     def widgets(self) -> list[Any]:
         """Return the form's widgets in the order of `FORM_KEYS`."""
         named = {
-            "base_model": self.model.base_model, "max_seq_length": self.model.max_seq_length, "data": self.data.data,
-            "split": self.data.split, "loss": self.loss.loss, SCALE: self.loss.scale, **self.data.settings, **self.train.settings,
+            "base_model": self.model.base_model, "data": self.data.data, "split": self.data.split, "loss": self.loss.loss,
+            **self.model.settings, **self.data.settings, **self.loss.settings, **self.train.settings,
         }  # fmt: skip
         return [named[key] for key in FORM_KEYS]
 
@@ -52,13 +54,15 @@ class Page:
 
     def form_outputs(self) -> list[Any]:
         """Return what a change of the form writes to."""
-        texts = [self.train.plan, self.train.table, self.loss.what, self.teaches, self.data.about]
-        choices = [self.data.row_kind, *self.data.columns, self.data.settings["mining"]]
+        texts: list[Any] = [self.train.plan, self.train.table, self.loss.what, self.loss.others, self.teaches, self.data.about]
+        texts += [self.model.about, self.model.get]
+        choices = [self.data.row_kind, *self.data.columns, self.data.settings["mining"], self.data.settings["silver"]]
         return [self.yours, self.shown, *texts, *choices, *self.widgets()]
 
     def run_outputs(self) -> list[Any]:
         """Return what a look at the runs writes to."""
         return [
-            self.seen, self.run, self.train.stop, self.train.cancel, self.scores, self.runs.table, self.map, self.train.live,
+            self.seen, self.run, self.train.stop, self.train.cancel, self.scores, self.runs.table, self.map,
+            self.train.stages, self.train.live,
             self.model.base_model,
         ]  # fmt: skip

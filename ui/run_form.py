@@ -11,20 +11,27 @@ from types import MappingProxyType
 from typing import Any
 
 from core.base_models import SENTENCE, kind_of
-from core.config import RunConfig, range_of
+from core.chains import asked_chain, main_config, main_run
+from core.config import PREVIOUS, RunConfig, range_of
+from core.config_parts import PROMPT_ROLES
 from core.data_catalogue import called
 from core.errors import StudioError, one_sentence
 from core.losses import LOSSES, loss_spec
-from core.recipes import recipe_config
-from core.settings import Setting, override, row_kind, settle
+from core.recipes import split_size
+from core.settings import Setting, row_kind, settle
 from ui.studio import Studio
 
-SCALE = "loss_params.scale"
+PARAMETERS = tuple(dict.fromkeys(parameter.name for spec in LOSSES.values() for parameter in spec.parameters))
+PARAMETER_KEYS = tuple(f"loss_params.{name}" for name in PARAMETERS)
+SILVER_KEYS = ("silver.pairs", "silver.amount", "silver.cut", "silver.gold_only")
+MODEL_KEYS = ("max_seq_length", "pooling", "frozen_layers", "lora_rank", "matryoshka", "prompts.query", "prompts.passage")
 # What a person set for one choice of rows, and means nothing for another one.
 OF_THE_ROWS = frozenset({"columns", "examples", "fixes", "negatives", "max_rows"})
+OF_THE_LOSS = frozenset({"negatives", "examples", "teacher", "matryoshka", *SILVER_KEYS, *PARAMETER_KEYS})
 FORM_KEYS = (
-    "base_model", "max_seq_length", "data", "split", "max_rows", "negatives", "neutral_score", "score_threshold", "holdout",
-    "mining.model", "mining.rank_from", "mining.rank_to", "mining.margin", "mining.ceiling", "mining.judge", "loss", SCALE,
+    "base_model", *MODEL_KEYS, "data", "split", "max_rows", "negatives", "neutral_score", "score_threshold", "holdout",
+    "mining.model", "mining.rank_from", "mining.rank_to", "mining.margin", "mining.ceiling", "mining.judge",
+    *SILVER_KEYS, "loss", *PARAMETER_KEYS, "teacher",
     "epochs", "batch_size", "learning_rate", "seed",
     "max_steps", "gradient_accumulation", "scheduler", "warmup", "weight_decay", "precision",
     "eval_every", "log_every", "eval_batch_size", "best_by", "snapshots",
@@ -66,7 +73,7 @@ def set_values(
         yours = {key: value for key, value in yours.items() if key not in dropped}
     if "loss" in changed:
         # Another loss takes other examples and other numbers.
-        yours = {key: value for key, value in yours.items() if key not in {"negatives", "examples", SCALE} - changed.keys()}
+        yours = {key: value for key, value in yours.items() if key not in OF_THE_LOSS - changed.keys()}
     if "negatives" in changed:
         yours = {key: value for key, value in yours.items() if key != "examples"}
     mine = {key: value for key, value in {**yours, **changed}.items() if value not in (None, "")}
@@ -104,7 +111,17 @@ def _to_widgets(config: RunConfig, settled: Mapping[str, Setting]) -> dict[str, 
     shown = {key: settled[key].value for key in FORM_KEYS if "." not in key}
     shown |= {f"mining.{name}": value for name, value in config.mining.model_dump().items() if f"mining.{name}" in FORM_KEYS}
     shown["mining.judge"] = shown["mining.judge"] or ""
-    return shown | {SCALE: config.loss_params.get("scale", parameters.get("scale")), "holdout": bool(shown["holdout"])}
+    shown |= {f"loss_params.{name}": config.loss_params.get(name, parameters.get(name)) for name in PARAMETERS}
+    shown |= {f"prompts.{role}": (shown_prompts(settled)).get(role, "") for role in PROMPT_ROLES}
+    silver = config.silver.model_dump() if config.silver else {}
+    shown |= {key: silver.get(key.partition(".")[2]) for key in SILVER_KEYS}
+    shown["matryoshka"] = ", ".join(map(str, config.matryoshka))
+    return shown | {"holdout": bool(shown["holdout"]), "silver.gold_only": bool(shown["silver.gold_only"])}
+
+
+def shown_prompts(settled: Mapping[str, Setting]) -> dict[str, str]:
+    """Return what stands before a text, by role."""
+    return dict(settled["prompts"].value or {})
 
 
 def settings_table(form: FormState) -> str:
@@ -136,8 +153,8 @@ def _as_text(value: Any) -> str:
     return "—" if value is None else str(value)
 
 
-def plan_line(form: FormState) -> str:
-    """Return what will be trained, as a line that a newcomer can read."""
+def plan_line(studio: Studio, recipe: str, form: FormState) -> str:
+    """Return what will be trained, as a line that a newcomer can read; a chain's other runs stand before and after."""
     if form.config is None:
         return ""
     values = {key: setting.value for key, setting in form.settled.items()}
@@ -146,8 +163,20 @@ def plan_line(form: FormState) -> str:
         LOSSES[form.config.loss].title, f"{values['epochs']:g} epochs of batches of {values['batch_size']}",
     ]  # fmt: skip
     line = "<i>→</i>".join(f"<span>{escape(part)}</span>" for part in parts)
-    kind = kind_note(form)
-    return f'<div class="plan">{line}</div>' + (f'<div class="hint">{escape(kind)}</div>' if kind else "")
+    chain = asked_chain(*split_size(recipe), nested(form.yours), studio.places)
+    main = main_run(chain)
+    before = [f"First: {called_run(config)}." for config in chain[:main]]
+    after = [f"Then: {called_run(config)}." for config in chain[main + 1 :]]
+    notes = [note for note in (*before, *after, kind_note(form)) if note]
+    return f'<div class="plan">{line}</div>' + "".join(f'<div class="hint">{escape(note)}</div>' for note in notes)
+
+
+def called_run(config: RunConfig) -> str:
+    """Return what a run of a chain does, in a few words."""
+    base = "the model of the run before" if config.base_model == PREVIOUS else config.base_model
+    what = "a cross-encoder" if config.kind == "cross-encoder" else LOSSES[config.loss].title
+    rows = f"{called(config.data)}, {config.max_rows:,} rows of each" if config.max_rows else called(config.data)
+    return f"{what} from {base} on {rows}"
 
 
 def kind_note(form: FormState) -> str:
@@ -164,4 +193,4 @@ def start_config(studio: Studio, recipe: str, yours: Mapping[str, Any]) -> RunCo
         StudioError: the settings do not fit together; the sentence says what to change.
     """
     studio.check_paths(yours)
-    return override(recipe_config(recipe), nested(yours), studio.places)
+    return main_config(*split_size(recipe), nested(yours), studio.places)

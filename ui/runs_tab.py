@@ -55,10 +55,10 @@ def runs_table(studio: Studio) -> pd.DataFrame:
 
 def _row(run: RunFolder, status: Status) -> list[str]:
     config = read_json(run.path / "config.json") or {}
-    (data, before), (_, after) = run.yardstick("before"), run.yardstick("after")
+    data = run.yardstick("before")[0] or run.yardstick("after")[0]
     seconds = f"{(status.finished or time.time()) - status.started:.0f} s" if status.started else ""
     model_and_data = f"{config.get('base_model', '')} on {config.get('data', '')}"
-    spearman = " → ".join(_score(figures) for figures in (before, after)) if data else ""
+    spearman = " → ".join(map(_score, (run.spearman("before"), run.spearman("after")))) if data else ""
     return [
         run.id,
         status.state,
@@ -70,8 +70,8 @@ def _row(run: RunFolder, status: Status) -> list[str]:
     ]
 
 
-def _score(figures: dict[str, float]) -> str:
-    return f"{figures['spearman_cosine']:.4f}" if figures else "–"
+def _score(figure: float | None) -> str:
+    return f"{figure:.4f}" if figure is not None else "–"
 
 
 def choose_row(event: gr.SelectData) -> tuple[Any, ...]:

@@ -64,8 +64,24 @@ details.log pre {max-height: 220px; overflow: auto; font-size: .8rem; line-heigh
 ul.notes {margin: .2rem 0 .4rem 1.1rem; color: var(--body-text-color-subdued); font-size: .9rem}
 ul.notes li {list-style: disc}
 .working[hidden] {display: none}
-#fetching:has(.working[hidden]):has(.job-view:empty) {display: none}
-#negatives-view:has(.working[hidden]):has(.job-view:empty) {display: none}
+:is(#fetching, #fetching-model, #negatives-view, #tried-view, #looked-view, #raced-view):has(
+  .working[hidden]):has(.job-view:empty) {display: none}
+:is(#stages, #loss-card):has(.drawn:empty) {display: none}
+#other-losses:not(:has(details)) {display: none}
+.beside {display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(300px, 1fr); gap: 1rem; align-items: start}
+.beside figure {margin: 0; min-width: 0} .beside figcaption {font-size: .87rem; line-height: 1.45;
+  color: var(--body-text-color-subdued)}
+@media (max-width: 900px) {.beside {grid-template-columns: 1fr}}
+.drawn > * + * {margin-top: .7rem}
+ol.stages {display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: .6rem; list-style: none; padding: 0;
+  margin: 0}
+ol.stages li {border: 1px solid var(--border-color-primary); border-top: 3px solid #cbd5e1; border-radius: var(--radius-md);
+  padding: .5rem .75rem; color: var(--body-text-color)}
+ol.stages li small {display: block; color: var(--body-text-color-subdued); margin-top: .15rem}
+ol.stages li b {font-weight: 600; font-size: .92rem}
+ol.stages li:is(.done) {border-top-color: #0d9488}
+ol.stages li:is(.loading, .baseline, .training, .evaluating, .saving) {border-top-color: #6366f1}
+ol.stages li:is(.failed, .interrupted) {border-top-color: #dc2626}
 .job-view > * + * {margin-top: .7rem}
 .job-view .card .rows {max-height: 420px; overflow: auto}
 button.small {font-size: .82rem; padding: .15rem .7rem; border-radius: 999px;

@@ -6,12 +6,15 @@ from typing import Any
 
 import gradio as gr
 
+from core.chains import asked_chain, create_chain
 from core.config import CHOICES, range_of
 from core.errors import StudioError, is_disk_full, one_sentence
-from core.runs import RunFolder, create_run
+from core.recipes import split_size
+from core.runs import RunFolder
 from core.supervisor import ensure_supervisor
+from ui.drawn import build_drawn
 from ui.live import build_live_figure
-from ui.run_form import start_config
+from ui.run_form import nested, start_config
 from ui.studio import Studio
 
 LABELS = {
@@ -47,6 +50,7 @@ class TrainTab:
     cancel: gr.Button
     settings: dict[str, Any]
     table: gr.HTML
+    stages: gr.HTML
     live: gr.HTML
 
 
@@ -57,6 +61,7 @@ def build_train_tab(studio: Studio) -> TrainTab:
         start = gr.Button("Start training", variant="primary", scale=3)
         stop = gr.Button("Stop", interactive=False, scale=1)
         cancel = gr.Button("Cancel", variant="stop", interactive=False, scale=1)
+    stages = build_drawn("stages")
     live = build_live_figure(studio)
     settings: dict[str, Any] = {}
     with gr.Row():
@@ -71,7 +76,7 @@ def build_train_tab(studio: Studio) -> TrainTab:
                 settings[key] = gr.Dropdown(list(CHOICES[key]), label=LABELS[key])
             settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after")
         table = gr.HTML()
-    return TrainTab(plan, start, stop, cancel, settings, table, live)
+    return TrainTab(plan, start, stop, cancel, settings, table, stages, live)
 
 
 def _number(key: str) -> gr.Number:
@@ -81,13 +86,16 @@ def _number(key: str) -> gr.Number:
 
 
 def start_training(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
-    """Queue a run from what the form says, and return its id.
+    """Queue what the form says, a run or a chain of them, and return the first one's id.
 
     Raises:
         gr.Error: the settings do not fit together, or the run cannot be written.
     """
     try:
-        run = create_run(studio.runs_dir, start_config(studio, recipe, yours), studio.data_dir)
+        # The form's own check first: it knows what the page may not name.
+        start_config(studio, recipe, yours)
+        chain = asked_chain(*split_size(recipe), nested(yours), studio.places)
+        run = create_chain(studio.runs_dir, chain, studio.data_dir)[0]
         ensure_supervisor(studio.runs_dir)
     except StudioError as error:
         raise gr.Error(one_sentence(error), print_exception=False) from None

@@ -1,0 +1,77 @@
+"""Cross-encoders: both texts at once, one score. They score silver pairs, mined negatives and margins."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from sentence_transformers import CrossEncoder
+
+from core.errors import ModelError, is_disk_full
+from core.machine import read_machine
+
+BATCH, CHUNK_PAIRS = 64, 512
+Told = Callable[[int, int], None]
+
+
+def cross_encoder_folder(name: str, runs_dir: Path) -> Path:
+    """Return the folder of a finished run's cross-encoder (`run:<id>`), or the one that is named.
+
+    Raises:
+        ModelError: the run is not here, or has not finished.
+    """
+    if not name.startswith("run:"):
+        return Path(name).expanduser()
+    folder = runs_dir / Path(name.removeprefix("run:")).name / "model"
+    if not folder.is_dir():
+        raise ModelError(f"'{name[:60]}' has no finished model; choose a cross-encoder's run, or its folder.")
+    return folder
+
+
+def load_cross_encoder(name: str, runs_dir: Path, device: str, field: str) -> CrossEncoder:
+    """Load a trained cross-encoder, safetensors only, without a network; `field` is the setting that named it.
+
+    Raises:
+        ModelError: it is not there, or gives something else than one score.
+    """
+    folder = cross_encoder_folder(name, runs_dir)
+    try:
+        found = CrossEncoder(
+            str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if is_disk_full(error):
+            raise
+        raise ModelError(
+            f"{field}: '{name[:60]}' is no cross-encoder's folder with safetensors ({type(error).__name__}); choose another."
+        ) from error
+    if found.num_labels != 1:
+        raise ModelError(f"{field}: '{name[:60]}' names one of {found.num_labels} classes; choose a cross-encoder of one score.")
+    return found
+
+
+def score_jointly(
+    encoder: CrossEncoder, pairs: Sequence[tuple[str, str]], told: Told, *, logits: bool = False, exact: bool = True
+) -> np.ndarray:
+    """Return the scores of pairs of texts, (pairs,) in 0..1, or the logits in front of the sigmoid.
+
+    `told` hears before each chunk how many are done, and may raise to leave. What is not `exact` is computed in bf16
+    where the machine has it: for labelling, never for a stored score.
+    """
+    machine = read_machine()
+    activation = torch.nn.Identity() if logits else torch.nn.Sigmoid()
+    encoder.eval()
+    parts = []
+    for start in range(0, len(pairs), CHUNK_PAIRS):
+        told(start, len(pairs))
+        with torch.autocast(machine.device, dtype=torch.bfloat16, enabled=not exact and machine.precision == "bf16"):
+            scores = encoder.predict(
+                list(pairs[start : start + CHUNK_PAIRS]),
+                batch_size=BATCH,
+                activation_fn=activation,
+                convert_to_tensor=True,
+                show_progress_bar=False,
+            )
+        parts.append(scores.float().cpu().numpy())
+    return np.concatenate(parts)

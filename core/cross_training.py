@@ -1,0 +1,144 @@
+"""The work of a folder whose kind is `cross-encoder`: learn the scores of gold pairs, both texts read at once."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from safetensors import SafetensorError
+from scipy.stats import pearsonr, spearmanr
+from sentence_transformers import CrossEncoder
+from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+from transformers import PrinterCallback
+
+from core.base_models import BASE_MODELS, bundled_folder, model_folder
+from core.checkpoints import BestCheckpoint, save_model
+from core.config import RunConfig
+from core.cross_encoders import Told, score_jointly
+from core.errors import DivergenceError, ModelError, is_disk_full
+from core.evaluation import EvaluationSet, score_record, write_score
+from core.events import EvaluationEvent, NoticeEvent
+from core.machine import Machine
+from core.models import leave_mixed_precision
+from core.run_log import RunLog, Stopped
+from core.training_run import TrainingRun, load, shared_arguments
+from core.training_watch import TrainingWatch
+
+DEFAULT_LENGTH, LIVE_PAIRS = 128, 200
+
+
+def train_cross_encoder(log: RunLog) -> None:
+    """Do the run that the folder asks for: a cross-encoder that gives two texts a score of 0..1.
+
+    The head that gives the score is new, so there is no untouched model to compare with.
+
+    Raises:
+        StudioError: something a person can mend; nothing was lost.
+    """
+    try:
+        run = load(log, load_fresh)
+    except Stopped:
+        log.end("stopped", "Stopped before the first step; there is no model.")
+        return
+    log.enter("training", f"{run.total_steps} steps of {run.settings['batch_size']} gold pairs")
+    watch = TrainingWatch(
+        log, run.total_steps, run.settings, lambda model, step: _evaluate_live(run, model, step), BestCheckpoint(Path(), "last")
+    )
+    _build_trainer(run, watch).train()
+    _finish(run, watch)
+
+
+def load_fresh(config: RunConfig, runs_dir: Path, machine: Machine) -> CrossEncoder:
+    """Load a transformer with a new head of one score, safetensors only, without a network.
+
+    Raises:
+        ModelError: it is not here, or cannot be read.
+    """
+    name = config.base_model
+    longest = BASE_MODELS[name].max_seq_length if name in BASE_MODELS else DEFAULT_LENGTH
+    folder = bundled_folder() if name == "all-minilm-l6-v2" else model_folder(name, runs_dir)
+    try:
+        return CrossEncoder(
+            str(folder),
+            num_labels=1,
+            max_length=config.max_seq_length or min(DEFAULT_LENGTH, longest),
+            device=machine.device,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if is_disk_full(error):
+            raise
+        raise ModelError(
+            f"base_model: '{name[:60]}' cannot become a cross-encoder ({type(error).__name__}); choose another."
+        ) from error
+
+
+class _Trainer(CrossEncoderTrainer):
+    """The library's trainer without its model card, which would carry training sentences."""
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """Leave it out."""
+
+
+def _build_trainer(run: TrainingRun, watch: TrainingWatch) -> CrossEncoderTrainer:
+    trainer = _Trainer(
+        model=run.model,
+        args=CrossEncoderTrainingArguments(**shared_arguments(run)),
+        train_dataset=Dataset.from_pandas(run.examples, preserve_index=False),
+        loss=BinaryCrossEntropyLoss(run.model),
+        callbacks=[watch],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def joint_figures(encoder: CrossEncoder, pairs: EvaluationSet, told: Told, *, exact: bool = True) -> dict[str, float]:
+    """Return `pearson` and `spearman` of the scores and gold, -1..1.
+
+    Raises:
+        DivergenceError: the scores are no numbers, or all the same.
+    """
+    scores = score_jointly(encoder, list(zip(pairs.sentences1, pairs.sentences2, strict=True)), told, exact=exact)
+    if not np.isfinite(scores).all() or np.ptp(scores) == 0:
+        raise DivergenceError("The cross-encoder gives every pair the same score; lower the learning rate and start again.")
+    return {"pearson": float(pearsonr(scores, pairs.gold)[0]), "spearman": float(spearmanr(scores, pairs.gold)[0])}
+
+
+def _evaluate_live(run: TrainingRun, model: CrossEncoder, step: int) -> dict[str, float]:
+    # Pairs cost a cross-encoder much more than texts a bi-encoder: the curve is drawn from a seeded part of them.
+    some = np.random.default_rng(run.config.seed).permutation(len(run.pairs.gold))[:LIVE_PAIRS]
+    columns = (run.pairs.sentences1, run.pairs.sentences2, run.pairs.gold)
+    first, second, gold = ([column[row] for row in some] for column in columns)
+    pairs = replace(run.pairs, sentences1=first, sentences2=second, gold=gold)
+    figures = joint_figures(model, pairs, lambda _done, _total: run.log.raise_if_skipped(), exact=False)
+    model.train()
+    run.log.write(EvaluationEvent(step, run.pairs.id, len(pairs.gold), figures))
+    return figures
+
+
+def _finish(run: TrainingRun, watch: TrainingWatch) -> None:
+    """Score the cross-encoder in fp32, save it, and say how it went."""
+    log, stopped = run.log, bool(run.log.stop_wish())
+    log.enter("evaluating", f"Scoring on {run.pairs.id}")
+    leave_mixed_precision(run.model)
+
+    def told(done: int, total: int) -> None:
+        log.raise_if_skipped()
+        log.progress("Scoring the trained cross-encoder", done, total)
+
+    try:
+        began = time.monotonic()
+        figures = joint_figures(run.model, run.pairs, told)
+        write_score(log.run.path, "after", score_record(run.pairs, figures, time.monotonic() - began))
+    except Stopped:
+        log.write(NoticeEvent("Scoring was skipped: Stop was pressed twice."))
+    log.enter("saving", "Saving the cross-encoder")
+    save_model(run.model, log.run.path / "model")
+    ending = f"Stopped after step {watch.last_step}" if stopped else f"Finished {watch.last_step} steps"
+    log.end("stopped" if stopped else "done", f"{ending}; the cross-encoder is saved.", has_model=True)

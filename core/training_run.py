@@ -1,0 +1,133 @@
+"""What the phases of one training run share: its settings, examples, model and evaluation set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sentence_transformers import SentenceTransformer
+from transformers import set_seed
+
+from core.augmentation import with_silver
+from core.base_models import kind_of
+from core.config import RunConfig
+from core.errors import ConfigError
+from core.evaluation import EvaluationSet, default_evaluation_set
+from core.events import NoticeEvent
+from core.files import write_json
+from core.machine import Machine, read_machine
+from core.models import load_model
+from core.prepare import prepare
+from core.prepared import PreparedExamples
+from core.run_log import RunLog
+from core.settings import Setting, settle, settled_as_json, settled_values, shape_for
+
+WHAT_LEARNS = {"cross-encoder": "a cross-encoder of both texts at once"}
+# Of the prepared file's report: what the numbers depend on, and no example of a text.
+DESCRIBED = (
+    "data", "split", "found", "rows", "dropped", "notes", "kind", "shape", "negatives", "examples", "held_out", "fixes",
+    "rows_sha256",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Everything that the phases of one run share."""
+
+    log: RunLog
+    config: RunConfig
+    machine: Machine
+    settings: dict[str, Any]
+    prepared: PreparedExamples
+    examples: pd.DataFrame
+    pairs: EvaluationSet
+    model: Any
+    total_steps: int
+
+
+def load_bi_encoder(config: RunConfig, runs_dir: Path, machine: Machine) -> SentenceTransformer:
+    """Load the model that training starts from."""
+    return load_model(config, runs_dir, machine.device, config.seed)
+
+
+def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] = load_bi_encoder) -> TrainingRun:
+    """Prepare the examples, load the model, and write down every value that will be used."""
+    config, machine, places = log.run.config(), read_machine(), log.places
+    log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, {WHAT_LEARNS.get(config.kind, config.loss)}"))
+    if config.precision == "fp16" and machine.device == "cpu":
+        raise ConfigError("precision", "fp16 needs a GPU; choose fp32 or bf16.")
+    log.enter("loading", "Preparing the examples")
+    prepared = prepare(config, places, log)
+    report = prepared.report
+    # The page may look at shapes that this loss does not take.
+    shape_for(config, report["kind"])
+    log.raise_if_stopped()
+    log.write(NoticeEvent(f"{report['examples']:,} {prepared.shape} from {report['rows']:,} rows of {report['found']}"))
+    if config.silver is not None and not config.silver.gold_only:
+        prepared = with_silver(log, prepared)
+    examples, pairs = prepared.frame(), default_evaluation_set(places)
+    # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
+    set_seed(config.seed)
+    model = load_the_model(config, log.run.runs_dir, machine)
+    kind = kind_of(config.base_model, log.run.runs_dir)
+    total_steps = count_steps(settled_values(settle(config, kind, machine)), len(examples))
+    settled = settle(config, kind, machine, total_steps, report["kind"])
+    settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
+    write_json(log.run.path / "resolved.json", describe(config, machine, settled, prepared, pairs, model))
+    return TrainingRun(log, config, machine, settled_values(settled), prepared, examples, pairs, model, total_steps)
+
+
+def count_steps(settings: dict[str, Any], examples: int) -> int:
+    """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`."""
+    batches = -(-examples // settings["batch_size"])
+    steps_an_epoch = -(-batches // settings["gradient_accumulation"])
+    steps: int = max(1, round(steps_an_epoch * settings["epochs"]))
+    most: int | None = settings["max_steps"]
+    return min(steps, most or steps)
+
+
+def describe(
+    config: RunConfig, machine: Machine, settled: dict[str, Setting], prepared: PreparedExamples, pairs: EvaluationSet,
+    model: SentenceTransformer,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `resolved.json` holds."""
+    return {
+        "recipe": config.recipe,
+        "settings": settled_as_json(settled),
+        "machine": machine.as_json(),
+        "data": {key: prepared.report[key] for key in DESCRIBED} | {"folder": prepared.folder.name},
+        "evaluation": {"data": pairs.id, "pairs": len(pairs.gold), "found": pairs.found, "sha256": pairs.sha256},
+        "model": {
+            "base_model": config.base_model,
+            # A cross-encoder has none: it gives a score.
+            "dimension": model.get_embedding_dimension() if hasattr(model, "get_embedding_dimension") else None,
+            "parameters": sum(weights.numel() for weights in model.parameters()),
+            "trainable": sum(weights.numel() for weights in model.parameters() if weights.requires_grad),
+        },
+    }
+
+
+def shared_arguments(run: TrainingRun) -> dict[str, Any]:
+    """Translate the settings into what every trainer of the library calls them."""
+    settings = run.settings
+    return {
+        "output_dir": str(run.log.run.path / "checkpoints"),
+        "max_steps": run.total_steps,
+        "per_device_train_batch_size": settings["batch_size"],
+        "gradient_accumulation_steps": settings["gradient_accumulation"],
+        "learning_rate": settings["learning_rate"],
+        "lr_scheduler_type": settings["scheduler"],
+        "warmup_steps": settings["warmup"],
+        "weight_decay": settings["weight_decay"],
+        "bf16": settings["precision"] == "bf16",
+        "fp16": settings["precision"] == "fp16",
+        "use_cpu": run.machine.device == "cpu",
+        "seed": settings["seed"],
+        "logging_steps": settings["log_every"],
+        # A NaN must show as NaN: the filter would draw it as a loss of zero.
+        "logging_nan_inf_filter": False,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
