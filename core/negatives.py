@@ -12,6 +12,7 @@ import pandas as pd
 
 from core.config_parts import Mining
 from core.errors import DataError
+from core.prompts import prompt_for
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder, SentenceTransformer

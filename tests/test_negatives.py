@@ -9,7 +9,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from core import negatives
-from core.config import Mining
+from core.config_parts import Mining
 from core.errors import DataError
 from core.models import load_model
 from core.negatives import add_random_negatives, mine_negatives, telling

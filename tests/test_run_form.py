@@ -12,7 +12,7 @@ from core.recipes import RECIPES, recipe_config
 from ui.data_requests import request_data
 from ui.form_events import choose_recipe
 from ui.launch import serves_others
-from ui.run_form import FORM_KEYS, SCALE, FormState, change_form, plan_line, settings_table, start_config, start_form
+from ui.run_form import FORM_KEYS, FormState, change_form, plan_line, settings_table, start_config, start_form
 from ui.studio import Studio
 
 RECIPE = "quick-demo"
@@ -104,19 +104,19 @@ def test_base_model_that_is_not_here_is_a_sentence(studio: Studio) -> None:
 
 
 def test_another_loss_takes_negatives_and_scale_away(studio: Studio) -> None:
-    form = change(studio, start_form(studio, RECIPE), negatives="hard", **{SCALE: 10})
-    assert set(form.yours) == {"negatives", SCALE}
+    form = change(studio, start_form(studio, RECIPE), negatives="hard", **{"loss_params.scale": 10})
+    assert set(form.yours) == {"negatives", "loss_params.scale"}
     form = change(studio, form, loss="softmax")
-    assert (form.fault, form.yours, form.shown[SCALE]) == ("", {"loss": "softmax"}, None)
+    assert (form.fault, form.yours, form.shown["loss_params.scale"]) == ("", {"loss": "softmax"}, None)
     assert setting(form, "examples") == ("class-pairs", "automatic")
 
 
 def test_scale_reaches_the_configuration(studio: Studio) -> None:
     form = start_form(studio, RECIPE)
-    assert form.shown[SCALE] == 20.0
-    form = change(studio, form, **{SCALE: 50})
+    assert form.shown["loss_params.scale"] == 20.0
+    form = change(studio, form, **{"loss_params.scale": 50})
     assert start_config(studio, RECIPE, form.yours).loss_params == {"scale": 50.0}
-    assert form.shown[SCALE] == 50.0
+    assert form.shown["loss_params.scale"] == 50.0
 
 
 def test_switched_off_snapshots_are_yours(studio: Studio) -> None:
