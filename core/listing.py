@@ -85,7 +85,8 @@ def print_experiment(table: Mapping[str, Any], *, as_json: bool) -> None:
     print(table["title"])
     print_table(rows)
     noted = [f"{row['label']}: {row['note']}" for row in table["rows"] if row["note"]]
-    for line in [f"{table['seconds'] or 0:.0f} seconds from the first start to the last end.", *noted, *table["notes"]]:
+    took = "" if table["seconds"] is None else f"{table['seconds']:.0f} seconds from the first start to the last end."
+    for line in filter(None, [took, *noted, *table["notes"]]):
         print(line)
 
 

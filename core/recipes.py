@@ -52,14 +52,20 @@ def _fine_tune(size: str) -> Chain:
     return (_on_nli("fine-tune", size, "mnr", base_model="all-minilm-l6-v2", examples="triplets", negatives="hard"),)
 
 
+def _cross_encoder(recipe: str, size: str, gold: int) -> RunConfig:
+    """Return the run that teaches a cross-encoder the scores of the first `gold` rows of each data set."""
+    base = BOOK_BASE if size == "book" else "all-minilm-l6-v2"
+    tuned: dict[str, Any] = {"batch_size": 32, "learning_rate": 5e-5, "max_seq_length": 64, "best_by": "last", "epochs": 2.0}
+    tuned |= {"kind": "cross-encoder", "base_model": base, "max_rows": gold, "examples": "scored-pairs"}
+    return _on_nli(recipe, size, "mnr", **tuned)
+
+
 def _augmented_sbert(size: str) -> Chain:
-    gold = 10_000 if size == "book" else 1_000
-    amount = 40_000 if size == "book" else 10_000
-    encoder = {"kind": "cross-encoder", "base_model": BOOK_BASE if size == "book" else "all-minilm-l6-v2"}
-    tuned: dict[str, Any] = {"batch_size": 32, "learning_rate": 5e-5, "max_seq_length": 64, "best_by": "last"}
-    first = _on_nli("augmented-sbert", size, "mnr", examples="scored-pairs", max_rows=gold, **(encoder | tuned))
+    # Of each data set: SNLI and MNLI give 1,000 gold rows together, the book's size 10,000 of MNLI.
+    gold, amount = (10_000, 40_000) if size == "book" else (500, 10_000)
     silver = {"judge": PREVIOUS, "pairs": "given", "amount": amount}
-    return (first, _on_nli("augmented-sbert", size, "cosine-similarity", examples="scored-pairs", max_rows=gold, silver=silver))
+    then = _on_nli("augmented-sbert", size, "cosine-similarity", examples="scored-pairs", max_rows=gold, silver=silver)
+    return (_cross_encoder("augmented-sbert", size, gold), then)
 
 
 def _on_texts(recipe: str, size: str, loss: str, **settings: object) -> RunConfig:
@@ -68,7 +74,8 @@ def _on_texts(recipe: str, size: str, loss: str, **settings: object) -> RunConfi
         "laptop": {"base_model": "all-minilm-l6-v2", "data": "banking77", "max_seq_length": 64, "best_by": "last"},
         "book": {"base_model": BOOK_BASE, "data": "mnli", "max_rows": BOOK_ROWS // 2},
     }
-    values = {"epochs": 1.0, "warmup": 0.1, "scheduler": "linear"} | by_size[size] | settings
+    shape = "damaged-pairs" if loss == "denoising" else "plain-texts"
+    values = {"epochs": 1.0, "warmup": 0.1, "scheduler": "linear", "examples": shape} | by_size[size] | settings
     return RunConfig.model_validate(values | {"recipe": recipe, "size": size, "loss": loss})
 
 
@@ -91,14 +98,14 @@ def _domain_adaptation(size: str) -> Chain:
 
 
 def _margin_mse(size: str) -> Chain:
-    tuned: dict[str, Any] = {"batch_size": 32, "learning_rate": 5e-5, "max_seq_length": 64, "best_by": "last"}
-    first = _on_nli("margin-mse", size, "mnr", kind="cross-encoder", examples="scored-pairs", max_rows=2000, **tuned)
+    first = _cross_encoder("margin-mse", size, 1_000)
     then = _on_nli("margin-mse", size, "margin-mse", examples="triplets", negatives="semi-hard", teacher=PREVIOUS)
     return (first, then)
 
 
 def _label_space(size: str) -> Chain:
     values = {"base_model": "static-minilm", "data": "sample", "split": "reviews", "loss": "batch-all-triplet"}
+    values |= {"examples": "labelled-texts"}
     tuned: dict[str, Any] = {"epochs": 20.0, "batch_size": 60, "learning_rate": 1e-3, "warmup": 0.1, "scheduler": "linear"}
     return (RunConfig.model_validate(values | tuned | {"recipe": "label-space", "size": size}),)
 

@@ -1,5 +1,6 @@
 """The catalogues: ids that name their entries, recipes that build, and the sample that ships with the studio."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,14 @@ import pandas as pd
 import pytest
 
 from core.base_models import BASE_MODELS, BUNDLED_SHA256, bundled_folder, kind_of
-from core.config import CHOICES, RunConfig, build_config
+from core.config import CHOICES, PREVIOUS, RunConfig, build_config
 from core.data_catalogue import DATA_SETS, row_kind_of
 from core.errors import ConfigError
 from core.examples import CONVERSIONS, ROLES
 from core.losses import LOSSES
 from core.models import load_model
 from core.places import Places
-from core.recipes import RECIPES, recipe_config
+from core.recipes import RECIPES, recipe_chain, recipe_config
 from core.rows import Asked, load_rows
 from core.settings import shape_for
 from core.sources import SAMPLE_FOLDER
@@ -47,18 +48,37 @@ def test_methods_of_the_chapter_are_recipes(recipe: str) -> None:
 
 @pytest.mark.parametrize(("recipe", "size"), SIZES)
 def test_recipe_builds_a_valid_configuration_that_names_it(recipe: str, size: str) -> None:
-    config = recipe_config(recipe, size)
-    assert build_config(config.model_dump(mode="json")) == config
-    assert (config.recipe, config.size, config.yours, config.kind) == (recipe, size, (), "train")
+    for config in recipe_chain(recipe, size):
+        assert build_config(config.model_dump(mode="json")) == config
+        assert (config.recipe, config.size, config.yours) == (recipe, size, ())
+    assert config.kind == "train"
 
 
 @pytest.mark.parametrize(("recipe", "size"), SIZES)
 def test_recipe_fits_its_data_and_its_model(recipe: str, size: str) -> None:
-    config = recipe_config(recipe, size)
-    rows = row_kind_of(config.data, config.split)
-    assert rows is not None
-    assert shape_for(config, rows) == config.examples
-    assert kind_of(config.base_model) == BASE_MODELS[config.base_model].kind
+    for config in recipe_chain(recipe, size):
+        rows = row_kind_of(config.data, config.split)
+        assert rows is not None
+        assert shape_for(config, rows) == config.examples
+        assert config.base_model == PREVIOUS or kind_of(config.base_model) == BASE_MODELS[config.base_model].kind
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_size_that_a_recipe_has_not_says_why(recipe: str) -> None:
+    spec = RECIPES[recipe]
+    assert set(spec.sizes) | set(spec.why_not) == {"instant", "laptop", "book"}
+    assert not set(spec.sizes) & set(spec.why_not)
+    for size, why in spec.why_not.items():
+        with pytest.raises(ConfigError, match=re.escape(why)):
+            recipe_chain(recipe, size)
+
+
+@pytest.mark.parametrize(("recipe", "size"), SIZES)
+def test_a_chain_begins_with_a_model_and_goes_on_with_the_one_before(recipe: str, size: str) -> None:
+    first, *rest = recipe_chain(recipe, size)
+    assert PREVIOUS not in (first.base_model, first.teacher)
+    for config in rest:
+        assert PREVIOUS in (config.base_model, config.teacher, config.silver and config.silver.judge)
 
 
 @pytest.mark.parametrize("recipe", ["mnr2", "", "Quick-Demo"])
@@ -68,7 +88,7 @@ def test_unknown_recipe_is_refused_with_the_known_ones(recipe: str) -> None:
 
 
 def test_size_that_a_recipe_lacks_is_refused() -> None:
-    with pytest.raises(ConfigError, match="quick-demo has no size 'book'; choose instant"):
+    with pytest.raises(ConfigError, match=r"quick-demo has no size 'book': it is there to be quick.*; choose instant"):
         recipe_config("quick-demo", "book")
 
 
@@ -80,7 +100,8 @@ def test_loss_takes_shapes_that_some_rows_can_become(loss: str) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_defaults_of_a_loss_lie_in_their_ranges(loss: str) -> None:
     defaults = {parameter.name: parameter.default for parameter in LOSSES[loss].parameters}
-    assert build_config({"loss": loss, "loss_params": defaults}).loss_params == defaults
+    needed = {"teacher": "run:somebody"} if LOSSES[loss].teacher == "cross-encoder" else {}
+    assert build_config({"loss": loss, "loss_params": defaults} | needed).loss_params == defaults
 
 
 @pytest.mark.parametrize("name", DATA_SETS)

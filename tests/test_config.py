@@ -79,7 +79,7 @@ def test_unknown_setting_like_no_other_is_refused_with_the_list() -> None:
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"loss": "triplet"}, "loss"),
+        ({"loss": "no-such-loss"}, "loss"),
         ({"data": "squad"}, "data"),
         ({"data": "snli+stsb"}, "data"),
         ({"data": "snli", "split": "test"}, "split"),

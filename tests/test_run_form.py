@@ -41,6 +41,32 @@ def test_form_begins_as_the_recipe_fills_it(studio: Studio, recipe: str) -> None
     assert set(form.shown) == set(FORM_KEYS)
 
 
+def test_size_of_a_recipe_fills_the_form(studio: Studio) -> None:
+    form = start_form(studio, "softmax@laptop")
+    assert form.config is not None and form.config.base_model == "all-minilm-l6-v2"
+    assert setting(form, "batch_size") == (64, "recipe")
+
+
+def test_plan_of_a_chain_says_what_comes_before_and_after(studio: Studio) -> None:
+    form = start_form(studio, "augmented-sbert@instant")
+    assert "First: a cross-encoder from all-minilm-l6-v2" in plan_line(studio, "augmented-sbert@instant", form)
+    form = start_form(studio, "domain-adaptation@laptop")
+    assert "Then: Multiple negatives ranking" in plan_line(studio, "domain-adaptation@laptop", form)
+
+
+def test_one_silver_setting_leaves_the_recipes_others(studio: Studio) -> None:
+    recipe = "augmented-sbert@instant"
+    form = change(studio, start_form(studio, recipe), recipe, **{"silver.gold_only": True})
+    assert form.config is not None and form.config.silver is not None
+    assert (form.config.silver.gold_only, form.config.silver.amount) == (True, 10_000)
+
+
+def test_prompts_of_the_catalogue_are_shown_and_one_can_be_changed(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), **{"prompts.query": "query: "})
+    assert form.config is not None and form.config.prompts == {"query": "query: "}
+    assert form.shown["prompts.query"] == "query: "
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_form_that_nobody_touched_stays_the_recipe(studio: Studio, recipe: str) -> None:
     form = start_form(studio, recipe)
@@ -100,7 +126,7 @@ def test_base_model_of_another_kind_keeps_a_learning_rate_set_by_hand(studio: St
 
 def test_base_model_that_is_not_here_is_a_sentence(studio: Studio) -> None:
     form = change(studio, start_form(studio, RECIPE), base_model="run:none")
-    assert "is not in the catalogue" in form.fault
+    assert "there is no run none; choose the id of a finished run" in form.fault
 
 
 def test_another_loss_takes_negatives_and_scale_away(studio: Studio) -> None:
@@ -134,17 +160,25 @@ def test_settings_table_says_whose_choice_a_value_is(studio: Studio) -> None:
 def test_plan_escapes_what_the_person_wrote(studio: Studio) -> None:
     form = change(studio, start_form(studio, RECIPE), data="file:<script>alert(1)<b>.csv")
     assert form.fault == ""
-    assert "&lt;script&gt;" in plan_line(form)
-    assert "<script>" not in plan_line(form) + settings_table(form)
+    assert "&lt;script&gt;" in plan_line(studio, RECIPE, form)
+    assert "<script>" not in plan_line(studio, RECIPE, form) + settings_table(form)
 
 
 def test_faulty_form_has_no_plan(studio: Studio) -> None:
-    assert plan_line(change(studio, start_form(studio, RECIPE), epochs=-1)) == ""
+    assert plan_line(studio, RECIPE, change(studio, start_form(studio, RECIPE), epochs=-1)) == ""
 
 
 @pytest.mark.parametrize(
     "setting",
-    [{"data": "file:/etc/passwd"}, {"base_model": "/srv/models/mine"}, {"mining.judge": "/srv/judge"}, {"mining.model": ".."}],
+    [
+        {"data": "file:/etc/passwd"},
+        {"base_model": "/srv/models/mine"},
+        {"mining.judge": "/srv/judge"},
+        {"mining.model": ".."},
+        {"teacher": "/srv/t"},
+        {"silver.judge": "judge"},
+        {"base_model": "owner/name"},
+    ],
 )
 def test_files_of_the_machine_cannot_be_named_where_others_look(studio: Studio, setting: dict[str, str]) -> None:
     hosted = dataclasses.replace(studio, serves_others=True)

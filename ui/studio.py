@@ -32,9 +32,10 @@ class Studio:
         """
         if not self.serves_others:
             return
-        for key in ("base_model", "mining.model", "mining.judge"):
+        for key in ("base_model", "mining.model", "mining.judge", "teacher", "silver.judge"):
             named = str(yours.get(key) or "")
-            if named and named not in BASE_MODELS and not named.startswith("run:"):
+            # A bare owner/name could be a folder as well.
+            if named and named not in BASE_MODELS and not named.startswith(("run:", "hub:")):
                 raise ConfigError(key, "folders of this machine cannot be named here; choose one of the list.")
         if str(yours.get("data", "")).startswith("file:"):
             raise ConfigError("data", "files of this machine cannot be named here; upload yours.")
