@@ -162,6 +162,7 @@ def range_of(field: str) -> str:
         "fixes": f"a list of {', '.join(FIXES)}",
         "silver": "settings by name, such as silver.amount=10000",
         "prompts": "texts by role, such as prompts.query='query: '",
+        "also_score": "banking77",
         "matryoshka": "numbers of dimensions, such as 256,128,64",
     }
     if field in by_name:

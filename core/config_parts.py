@@ -24,6 +24,13 @@ Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", 
 HOLDOUT_SHARE = 0.1
 PROMPT_ROLES = ("query", "passage")
 LONGEST_PROMPT, MOST_SIZES = 400, 8
+# Labelled texts with a training and a test part.
+CLASSIFIED = ("banking77",)
+
+
+def split_list(value: Any) -> Any:
+    """Return the parts of a text such as "256, 128, 64"; anything else as it is."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
 class Part(BaseModel):
@@ -58,9 +65,7 @@ class ModelPart(Part):
     @field_validator("matryoshka", mode="before")
     @classmethod
     def _read_a_list(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return [part for part in value.replace(",", " ").split() if part]
-        return [value] if isinstance(value, int) else value
+        return [value] if isinstance(value, int) else split_list(value)
 
     @field_validator("matryoshka")
     @classmethod
@@ -173,4 +178,18 @@ class WatchingPart(Part):
     best_by: Literal["spearman_cosine", "pearson_cosine", "last"] | None = Field(
         None, description="the evaluation figure that decides which step's model is kept"
     )
+    also_score: tuple[str, ...] = Field((), description="labelled texts whose classification is measured before and after")
     snapshots: bool = Field(True, description="keep the probe texts' embeddings before and after, for Explore")
+
+    @field_validator("also_score", mode="before")
+    @classmethod
+    def _read_names(cls, value: Any) -> Any:
+        return split_list(value)
+
+    @field_validator("also_score")
+    @classmethod
+    def _known_classes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in CLASSIFIED:
+                raise ConfigError("also_score", f"'{name[:40]}' is not known; choose from {', '.join(CLASSIFIED)}.")
+        return value

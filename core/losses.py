@@ -5,10 +5,11 @@ from types import MappingProxyType
 
 from core.errors import ConfigError
 from core.examples import CONVERSIONS, POSITIVE_PAIRS, TRIPLETS, shapes_from
-from core.loss_entries import ENTRIES
+from core.loss_entries import PAIR_LOSSES
 from core.loss_spec import LossSpec
+from core.text_losses import TEXT_LOSSES
 
-LOSSES: Mapping[str, LossSpec] = MappingProxyType({spec.id: spec for spec in ENTRIES})
+LOSSES: Mapping[str, LossSpec] = MappingProxyType({spec.id: spec for spec in (*PAIR_LOSSES, *TEXT_LOSSES)})
 
 
 def loss_spec(loss: str) -> LossSpec:

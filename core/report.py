@@ -24,13 +24,13 @@ from core.examples import (
     UNLABELLED_PAIRS,
     VALUE_ROLES,
     convert,
-    count_unlabelled_pairs,
     shapes_from,
     text_roles,
 )  # fmt: skip
 from core.false_negatives import class_conflicts, false_negative_conflicts
 from core.files import write_json
 from core.places import Places
+from core.recombination import count_recombined
 from core.rows import Rows
 from core.settings import choices_of, negatives_of
 
@@ -77,7 +77,7 @@ def count_shapes(config: RunConfig, frame: pd.DataFrame, kind: str) -> dict[str,
         if shape in (PLAIN_TEXTS, DAMAGED_PAIRS):
             counts[shape] = distinct
         elif shape == UNLABELLED_PAIRS:
-            counts[shape] = count_unlabelled_pairs(frame)
+            counts[shape] = count_recombined(frame)
         elif shape == TRIPLETS and (kind, TRIPLETS) not in CONVERSIONS:
             counts[shape] = counts[POSITIVE_PAIRS]
         else:

@@ -18,6 +18,8 @@ STARTING_STATES = ("loading", "baseline")
 WORKING_STATES = (*STARTING_STATES, "training", "evaluating", "saving")
 # The data id of a score on the held-out part of the person's own rows.
 HELD_OUT = "own/held-out"
+# Of cosines, or of a cross-encoder's scores.
+SPEARMAN = frozenset({"spearman_cosine", "spearman"})
 FINAL_STATES = ("done", "stopped", "failed", "interrupted", "skipped")
 RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{3,79}")
 
@@ -146,7 +148,8 @@ class RunFolder:
 
     def yardstick(self, which: str) -> tuple[str, dict[str, float]]:
         """Return the data and figures of the evaluation set that runs are compared by, or nothing before it is scored."""
-        found = ((data, figures) for data, figures in self.scores(which).items() if data != HELD_OUT)
+        scores = self.scores(which).items()
+        found = ((data, figures) for data, figures in scores if data != HELD_OUT and SPEARMAN & figures.keys())
         return next(found, ("", {}))
 
     def spearman(self, which: str) -> float | None:

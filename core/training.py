@@ -7,6 +7,8 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from transformers import PrinterCallback
 
 from core.checkpoints import BestCheckpoint, save_model
+from core.classification import classes_record, load_labelled, score_classes
+from core.errors import MissingDataError
 from core.evaluation import Between, score_model, score_pairs, score_record, write_score
 from core.events import EvaluationEvent, NoticeEvent
 from core.held_out import can_be_scored, held_out_record, score_held_out
@@ -58,6 +60,7 @@ def measure_untouched(run: TrainingRun) -> None:
     write_score(run.log.run.path, "before", record)
     run.log.write(EvaluationEvent(0, run.pairs.id, len(run.pairs.gold), record["figures"], untouched=True))
     score_own(run, "before", between)
+    score_labels(run, "before", between)
     if run.settings["snapshots"]:
         ProbeSnapshots(run.log.run.path / "snapshots").take(run.model, 0, run.settings["eval_batch_size"])
     run.log.raise_if_stopped()
@@ -143,6 +146,7 @@ def score_after(run: TrainingRun) -> None:
     figures = score_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
     write_score(run.log.run.path, "after", score_record(run.pairs, figures, time.monotonic() - began))
     score_own(run, "after", between)
+    score_labels(run, "after", between)
 
 
 def score_own(run: TrainingRun, which: str, between: Between) -> None:
@@ -154,3 +158,17 @@ def score_own(run: TrainingRun, which: str, between: Between) -> None:
     write_score(run.log.run.path, which, held_out_record(run.prepared, figures, time.monotonic() - began))
     said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
     run.log.write(NoticeEvent(f"Held-out part {which} training: {said}"))
+
+
+def score_labels(run: TrainingRun, which: str, between: Between) -> None:
+    """Score how well labelled texts are told apart, where the configuration asks for it and they are here."""
+    for data in run.config.also_score:
+        try:
+            parts = load_labelled(data, run.log.places)
+        except MissingDataError as error:
+            run.log.write(NoticeEvent(f"{data} is not scored: {error}"))
+            continue
+        began = time.monotonic()
+        figures = score_classes(run.model, parts, run.settings["eval_batch_size"], between)
+        write_score(run.log.run.path, which, classes_record(data, parts, figures, began))
+        run.log.write(NoticeEvent(f"Accuracy on {data} test {which} training: {figures['accuracy']:.4f}"))

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from core.book import rows_of_the_book, short_of_the_book
+from core.experiment_plans import CHAPTER, Experiment, Member, Plan
 from core.experiment_table import Row, experiment_table
-from core.experiments import start_chapter
+from core.experiments import start, start_chapter
 from core.files import write_json
 from core.places import Places
 from core.recipes import RECIPES, recipe_chain
@@ -57,7 +58,10 @@ def test_book_run_with_fewer_rows_says_so_at_its_start() -> None:
 def start_a_book(places: Places, monkeypatch: pytest.MonkeyPatch, **yours: Any) -> str:
     """Queue the ladder of book size as if the model and the rows were here."""
     monkeypatch.setattr("core.experiments._check_is_here", lambda _config, _places: None)
-    return start_chapter("book", yours, places).id
+    set_by_hand = yours | {"yours": tuple(yours)}
+    chains = tuple(tuple(config.model_copy(update=set_by_hand) for config in recipe_chain(recipe, "book")) for recipe in CHAPTER)
+    members = tuple(Member(RECIPES[recipe].title, (), recipe, RECIPES[recipe].book) for recipe in CHAPTER)
+    return start(Plan(Experiment("20250101-000000-chapter-abcdef", "The chapter", "chapter", "book", members), chains), places).id
 
 
 def resolve(places: Places, run: str, rows: int, dropped: int = 0) -> None:

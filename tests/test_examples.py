@@ -16,12 +16,12 @@ from core.examples import (
     Choices,
     class_numbers,
     convert,
-    count_unlabelled_pairs,
     delete_words,
     shapes_from,
     text_keys,
     text_roles,
 )
+from core.recombination import count_recombined
 
 NLI = pd.DataFrame(
     [
@@ -274,5 +274,5 @@ def test_pair_that_is_called_both_things_gives_no_triplet() -> None:
 def test_recombined_pair_is_never_a_text_with_itself() -> None:
     rows = pd.DataFrame({"anchor": ["a", "b", "c", "d"], "positive": ["b", "c", "d", "a"]})
     pairs = convert(rows, "pairs", "unlabelled-pairs")
-    assert len(pairs) == count_unlabelled_pairs(rows) == 16 - 4 - 4
+    assert len(pairs) == count_recombined(rows) == 16 - 4 - 4
     assert (pairs["sentence1"] != pairs["sentence2"]).all()
