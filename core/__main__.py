@@ -17,7 +17,7 @@ from core.experiment_commands import add_experiment_commands
 from core.files import read_json
 from core.listing import list_rows, print_table, run_seconds
 from core.places import Places, data_dir_from, runs_dir_from
-from core.recipes import Chain
+from core.recipe_runs import Chain
 from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
 from core.settings import override
 from core.supervisor import ensure_supervisor

@@ -6,7 +6,8 @@ from typing import Any
 
 from core.config import PREVIOUS, RunConfig, build_config
 from core.places import Places
-from core.recipes import RECIPES, Chain, recipe_chain
+from core.recipe_runs import Chain
+from core.recipes import RECIPES, recipe_chain
 from core.runs import RunFolder, create_run
 from core.settings import override
 

@@ -15,7 +15,7 @@ from core.errors import ConfigError, DataError
 from core.jobs import ask
 from core.places import Places
 from core.prepared import MINED, find_prepared
-from core.recipes import Chain
+from core.recipe_runs import Chain
 from core.runs import RunFolder, Status, ensure_runs_dir
 from core.series import FollowedRun
 from core.sources import locate

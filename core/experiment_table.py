@@ -11,7 +11,8 @@ from core.experiment_plans import CHAPTER, Experiment, Member
 from core.experiments import read_experiment
 from core.listing import run_seconds
 from core.places import Places
-from core.recipes import BOOK_BASE, BOOK_ROWS, RECIPES
+from core.recipe_runs import BOOK_BASE, BOOK_ROWS
+from core.recipes import RECIPES
 from core.runs import HELD_OUT, RunFolder, Status
 
 DELETED = "deleted"

@@ -20,30 +20,36 @@ def _on_nli(recipe: str, size: str, loss: str, **settings: object) -> RunConfig:
 
 
 def softmax(size: str) -> Chain:
+    """Name the relation of two sentences, the first method of the chapter."""
     return (_on_nli("softmax", size, "softmax", examples="class-pairs"),)
 
 
 def cosine_similarity(size: str) -> Chain:
+    """Ask for cosines: 1 for what follows, 0 for the rest."""
     return (_on_nli("cosine-similarity", size, "cosine-similarity", examples="scored-pairs"),)
 
 
 def mnr(size: str) -> Chain:
+    """Find the own positive among those of the batch."""
     return (_on_nli("mnr", size, "mnr", examples="positive-pairs", negatives="none"),)
 
 
 def mnr_hard_negatives(size: str) -> Chain:
+    """MNR with a contradiction of the same premise beside each positive."""
     # Chosen on STSB's train part among 20 settings; for the word vectors alone, which learn more from a softer softmax.
     tuned: dict[str, Any] = {"epochs": 5.0, "loss_params": {"scale": 10.0}} if size == "instant" else {}
     return (_on_nli("mnr-hard-negatives", size, "mnr", examples="triplets", negatives="hard", **tuned),)
 
 
 def quick_demo(size: str) -> Chain:
+    """MNR on the sample: the whole way in seconds."""
     # Learning rate and length were chosen on STSB's train part; the sample's pairs had no say.
     tuned: dict[str, Any] = {"batch_size": 32, "epochs": 4.0, "learning_rate": 3e-3}
     return (_on_nli("quick-demo", size, "mnr", data="sample", examples="positive-pairs", negatives="none", **tuned),)
 
 
 def fine_tune(size: str) -> Chain:
+    """MNR from a model that is good already."""
     return (_on_nli("fine-tune", size, "mnr", base_model="all-minilm-l6-v2", examples="triplets", negatives="hard"),)
 
 
@@ -56,6 +62,7 @@ def _cross_encoder(recipe: str, size: str, gold: int) -> RunConfig:
 
 
 def augmented_sbert(size: str) -> Chain:
+    """A cross-encoder from gold rows, then a bi-encoder from gold and silver ones."""
     # Of each data set: SNLI and MNLI give 1,000 gold rows together, the book's size 10,000 of MNLI.
     gold, amount = (10_000, 40_000) if size == "book" else (500, 10_000)
     silver = {"judge": PREVIOUS, "pairs": "given", "amount": amount}
@@ -79,18 +86,22 @@ def _on_texts(recipe: str, size: str, loss: str, **settings: object) -> RunConfi
 
 
 def tsdae(size: str) -> Chain:
+    """Write texts again from the embedding of what is left of them."""
     return (_on_texts("tsdae", size, "denoising", pooling="cls", batch_size=16, learning_rate=3e-5),)
 
 
 def simcse(size: str) -> Chain:
+    """Find a text again when other neurons are dropped out."""
     return (_on_texts("simcse", size, "simcse", batch_size=128, learning_rate=1e-5),)
 
 
 def contrastive_tension(size: str) -> Chain:
+    """Find a text in the other copy's batch."""
     return (_on_texts("contrastive-tension", size, "contrastive-tension", batch_size=128, learning_rate=1e-5),)
 
 
 def domain_adaptation(size: str) -> Chain:
+    """TSDAE on the texts of a domain, then MNR on NLI rows."""
     first = _on_texts("domain-adaptation", size, "denoising", pooling="cls", batch_size=16, learning_rate=3e-5)
     judged = JUDGED_BY_DOMAIN if size == "laptop" else {}
     then = _on_nli("domain-adaptation", size, "mnr", base_model=PREVIOUS, examples="triplets", negatives="hard", **judged)
@@ -98,12 +109,14 @@ def domain_adaptation(size: str) -> Chain:
 
 
 def margin_mse(size: str) -> Chain:
+    """A cross-encoder, then its margins on mined negatives."""
     first = _cross_encoder("margin-mse", size, 1_000)
     then = _on_nli("margin-mse", size, "margin-mse", examples="triplets", negatives="semi-hard", teacher=PREVIOUS)
     return (first, then)
 
 
 def label_space(size: str) -> Chain:
+    """Arrange the reviews of the sample by sentiment."""
     values = {"base_model": "static-minilm", "data": "sample", "split": "reviews", "loss": "batch-all-triplet"}
     values |= {"examples": "labelled-texts"}
     tuned: dict[str, Any] = {"epochs": 20.0, "batch_size": 60, "learning_rate": 1e-3, "warmup": 0.1, "scheduler": "linear"}

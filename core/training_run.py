@@ -11,6 +11,7 @@ from transformers import set_seed
 
 from core.augmentation import with_silver
 from core.base_models import kind_of
+from core.book import short_of_the_book
 from core.config import RunConfig
 from core.errors import ConfigError
 from core.evaluation import EvaluationSet, default_evaluation_set
@@ -66,6 +67,9 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     log.write(NoticeEvent(f"{report['examples']:,} {prepared.shape} from {report['rows']:,} rows of {report['found']}"))
     if config.silver is not None and not config.silver.gold_only:
         prepared = with_silver(log, prepared)
+    short = short_of_the_book(config, report["rows"] + sum(report["dropped"].values()) + prepared.report.get("silver", 0))
+    if short:
+        log.write(NoticeEvent(short))
     examples, pairs = prepared.frame(), default_evaluation_set(places)
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
     set_seed(config.seed)

@@ -12,6 +12,7 @@ from ui.chain_view import next_in_chain, stages_view
 from ui.data_events import list_data, wire_data
 from ui.data_tab import build_data_tab
 from ui.evaluate_tab import scores_table
+from ui.experiment_events import wire_experiments
 from ui.form_events import choose_recipe, edit_form, name_recipe, request_view, wire_form
 from ui.html import hint
 from ui.loss_tab import build_loss_tab
@@ -38,6 +39,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         wire_form(studio, page)
         wire_data(studio, page)
         wire_model(studio, page)
+        wire_experiments(studio, page, page.runs.experiments, blocks)
         _wire_runs(studio, page)
         timer = gr.Timer(1.0)
         timer.tick(bound(look_at_runs, studio), [page.run, page.seen, page.colour_by], page.run_outputs(), **QUIET)
@@ -76,7 +78,7 @@ def _lay_out(studio: Studio) -> Page:
             colour_by = gr.Radio([("Topic", "topic"), ("Part", "part")], value="topic", label="Colour by")
             the_map = build_map(studio)
         with gr.Tab("Runs", id="runs"):
-            runs = build_runs_tab()
+            runs = build_runs_tab(studio)
     remembered = (gr.State({}), gr.State({}), gr.State(""), gr.State(""))
     recipe = gr.State("quick-demo@instant")
     return Page(method, size, recipe, teaches, run, *remembered, tabs, model, data, loss, train, scores, colour_by, the_map, runs)

@@ -10,6 +10,7 @@ import pandas as pd
 from core.errors import StudioError, one_sentence
 from core.files import read_json
 from core.runs import RunFolder, Status, delete_run, list_runs
+from ui.experiment_view import ExperimentsBlock, build_experiments
 from ui.html import hint
 from ui.studio import Studio
 
@@ -25,9 +26,10 @@ class RunsTab:
     open: gr.Button
     delete: gr.Button
     really: gr.Button
+    experiments: ExperimentsBlock
 
 
-def build_runs_tab() -> RunsTab:
+def build_runs_tab(studio: Studio) -> RunsTab:
     """Lay out the tab."""
     gr.HTML(hint("Every run is a folder on disk; a closed page or a restarted app loses none. Click a row to choose it."))
     table = gr.Dataframe(
@@ -44,7 +46,7 @@ def build_runs_tab() -> RunsTab:
         open_button = gr.Button("Open", variant="primary", interactive=False, scale=1)
         delete = gr.Button("Delete", interactive=False, scale=1)
         really = gr.Button("Really delete", variant="stop", visible=False, scale=1)
-    return RunsTab(table, chosen, open_button, delete, really)
+    return RunsTab(table, chosen, open_button, delete, really, build_experiments(studio))
 
 
 def runs_table(studio: Studio) -> pd.DataFrame:
