@@ -11,7 +11,8 @@ from core.chains import asked_chain, main_run
 from core.config import RunConfig
 from core.errors import ConfigError
 from core.places import Places
-from core.recipes import RECIPES, Chain
+from core.recipe_runs import Chain
+from core.recipes import RECIPES
 
 # The chapter's order.
 CHAPTER = ("softmax", "cosine-similarity", "mnr", "mnr-hard-negatives", "fine-tune", "augmented-sbert", "tsdae")

@@ -73,7 +73,7 @@ def test_unknown_setting_is_refused_with_its_likely_name() -> None:
 
 
 def test_unknown_setting_like_no_other_is_refused_with_the_list() -> None:
-    assert "choose from base_model, batch_size" in str(fault_of(qqqqqq=4))
+    assert "choose from also_score, base_model" in str(fault_of(qqqqqq=4))
 
 
 @pytest.mark.parametrize(

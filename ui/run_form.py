@@ -115,6 +115,7 @@ def _to_widgets(config: RunConfig, settled: Mapping[str, Setting]) -> dict[str, 
     shown |= {f"prompts.{role}": (shown_prompts(settled)).get(role, "") for role in PROMPT_ROLES}
     silver = config.silver.model_dump() if config.silver else {}
     shown |= {key: silver.get(key.partition(".")[2]) for key in SILVER_KEYS}
+    shown["pooling"] = shown["pooling"] or ""
     shown["matryoshka"] = ", ".join(map(str, config.matryoshka))
     return shown | {"holdout": bool(shown["holdout"]), "silver.gold_only": bool(shown["silver.gold_only"])}
 

@@ -22,6 +22,7 @@ CSS = """
 .card {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .8rem 1rem;
   background: var(--background-fill-primary); color: var(--body-text-color)}
 .card h3 {font-size: 1rem; margin: 0 0 .3rem; font-weight: 620}
+.card ol, .card ul {padding-left: 1.5rem; margin: .3rem 0}
 .card p {margin: .25rem 0; line-height: 1.5}
 .card code, .facts code {font-size: .86rem; background: var(--background-fill-secondary); padding: .1rem .3rem;
   border-radius: 4px}
