@@ -1,4 +1,4 @@
-"""The command line: `python -m core {list,train,chapter,vary,score,mine,fetch,stop,...}`. No torch here: workers do it."""
+"""The command line: `python -m core {list,train,chapter,vary,score,mine,fetch,...}`. No torch here: workers do it."""
 
 import argparse
 import json
@@ -10,11 +10,12 @@ from typing import Any
 
 from core.base_models import BASE_MODELS, kind_of
 from core.chains import asked_chain, create_chain
-from core.command_jobs import FAULT_EXIT, exit_code, fetch_rows, follow, make_ready, mine_triplets
+from core.command_jobs import FAULT_EXIT, answer, exit_code, fetch_rows, follow, make_ready, mine_triplets
 from core.config import BOOKKEEPING, build_config, parse_assignments
 from core.errors import ConfigError, StudioError, one_sentence
 from core.experiment_commands import add_experiment_commands
 from core.files import read_json
+from core.hub_models import hub_model
 from core.listing import list_rows, print_table, run_seconds
 from core.places import Places, data_dir_from, runs_dir_from
 from core.recipe_runs import Chain
@@ -66,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     fetching.add_argument("--split", default="train")
     fetching.add_argument("--max-rows", type=int, help="only so many rows, without downloading the rest")
+    add("fetch-model", fetch_model, "Get a base model from the Hugging Face Hub.").add_argument(
+        "model", metavar="MODEL", help="one of the catalogue, or hub:owner/name[@revision]"
+    )
     score = add("score", score_model, "Score a run's model, a catalogue model or a model folder.")
     score.add_argument("model", metavar="RUN_OR_MODEL")
     score.add_argument("--on", default="stsb", metavar="DATA")
@@ -156,6 +160,19 @@ def fetch_data(given: argparse.Namespace) -> int:
     ensure_runs_dir(_runs_dir(places))
     config = build_config({"kind": "fetch", "data": given.data, "split": given.split, "max_rows": given.max_rows})
     print(json.dumps({"data": given.data, "answer": fetch_rows(config, places)}))
+    return 0
+
+
+def fetch_model(given: argparse.Namespace) -> int:
+    """Get a base model from the Hub through the queue."""
+    places = _places(given)
+    ensure_runs_dir(_runs_dir(places))
+    if hub_model(given.model) is None:
+        raise ConfigError(
+            "", f"'{given.model[:60]}' is no model of the Hub; write hub:owner/name, or one that list models shows."
+        )
+    status = answer(build_config({"kind": "fetch-model", "base_model": given.model}), places).status()
+    print(json.dumps({"model": given.model, "answer": status.detail if status else ""}))
     return 0
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -43,15 +42,26 @@ class ColumnLengths:
         grown = growths.index(max(growths))
         return tuple(math.ceil(most[place] if place == grown else usual[place]) for place in range(len(usual)))
 
+    def joined(self, limit: int | None) -> "ColumnLengths":
+        """Return the lengths of rows whose texts are read at once, as if a long text came with a long one."""
+        joint: dict[int, int] = {}
+        for length, count in self.columns[0].items():
+            whole = length * len(self.columns)
+            read = min(whole, limit or whole)
+            joint[read] = joint.get(read, 0) + count
+        return ColumnLengths((joint,))
+
 
 def column_lengths(
-    report: Mapping[str, Any], columns: Sequence[str], prompts: Mapping[str, str], limit: int | None
+    counts: Mapping[str, int], columns: Sequence[str], prompts: Mapping[str, str], limit: int | None
 ) -> ColumnLengths:
-    """Return each column's lengths from a prepared file's report, which counts texts by length, uncut and without prompts."""
-    by_column = report.get("lengths_by_column") or {}
+    """Return each column's lengths, from the counts of texts by length in a prepared file's report: uncut and without prompts.
+
+    The report counts all columns together. Where one is shorter than another this reckons up to a fifth too much.
+    """
+    counted = {int(length): count for length, count in counts.items()} or UNMEASURED
     found = []
     for column in columns:
-        counted = {int(length): count for length, count in (by_column.get(column) or report.get("lengths") or UNMEASURED).items()}
         more = math.ceil(len(prompt_for(column, prompts)) / CHARACTERS_A_TOKEN)
         cut: dict[int, int] = {}
         for length, count in counted.items():

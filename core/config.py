@@ -111,10 +111,11 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
     def _check_batch(self, spec: LossSpec) -> None:
         if spec.in_batch_negatives and self.batch_size == 1:
             raise ConfigError("batch_size", f"{self.loss} finds its negatives in the batch, which needs 2 examples or more.")
-        if spec.by_label and self.batch_size is not None and self.batch_size < SMALLEST_LABEL_BATCH:
+        size = self.batch_size
+        if spec.by_label and size is not None and (size < SMALLEST_LABEL_BATCH or size % 2):
             raise ConfigError(
                 "batch_size",
-                f"{self.loss} needs two texts of two classes in a batch; choose {SMALLEST_LABEL_BATCH} or more.",
+                f"{self.loss} needs two texts of each class in a batch; choose an even number from {SMALLEST_LABEL_BATCH} on.",
             )
 
     def _check_negatives(self) -> None:

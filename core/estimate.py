@@ -32,6 +32,8 @@ from core.model_facts import ModelFacts, read_facts
 MOST_SHARE_OF_FREE = 0.9
 GIGABYTE = 1e9
 CUDA_CONTEXT_BYTES = 500_000_000
+# A cross-encoder has a loss of its own, which adds as little as this one.
+READ_JOINTLY = "cosine-similarity"
 CACHED: Mapping[str, str] = MappingProxyType({"mnr": "cached-mnr", "gist": "cached-gist"})
 
 
@@ -62,8 +64,7 @@ def estimate(
 ) -> Estimate:
     """Reckon the memory of a run, from its settled values and the report of its prepared examples.
 
-    `report` tells `lengths` (texts by tokens; `lengths_by_column` where it has them), `examples`, `shape` and `classes`; `device`
-    is cuda or cpu.
+    `report` tells `lengths` (texts by their tokens), `examples`, `shape` and `classes`; `device` is cuda or cpu.
 
     Raises:
         ModelError: the model or its guide is not here.
@@ -71,14 +72,14 @@ def estimate(
     work = _workload(config, settings, facts, report, device, runs_dir)
     batch_size = int(settings["batch_size"])
     parts = footprint(work, batch_size)
-    twin = CACHED.get(config.loss) if facts.kind != STATIC else None
+    twin = CACHED.get(work.loss) if facts.kind != STATIC else None
     return Estimate(
         parameters=facts.parameters,
         trainable=work.trainable,
         peak_bytes=sum(parts.values()),
         parts=parts,
         batch_size=batch_size,
-        smaller={size: sum(footprint(work, size).values()) for size in _smaller_sizes(batch_size, config.loss)},
+        smaller={size: sum(footprint(work, size).values()) for size in _smaller_sizes(batch_size, work.loss)},
         cached=(twin, sum(footprint(work.with_loss(twin), batch_size).values())) if twin else None,
     )
 
@@ -91,15 +92,18 @@ def _workload(
     device: str,
     runs_dir: Path | None,
 ) -> Workload:
+    joint = config.kind == "cross-encoder"
+    loss = READ_JOINTLY if joint else config.loss
     partly = settings.get("frozen_layers") or settings.get("lora_rank")
-    guide = settings.get("teacher") if loss_spec(config.loss).id in ("gist", "cached-gist") else None
+    guide = settings.get("teacher") if loss in ("gist", "cached-gist") else None
     limit = settings.get("max_seq_length") or length_limit(config.base_model, runs_dir) or facts.max_positions
-    columns = _text_columns(config.loss, str(report.get("shape") or settings["examples"]))
+    columns = _text_columns(loss, str(report.get("shape") or settings["examples"]))
+    lengths = column_lengths(report.get("lengths") or {}, columns, settings.get("prompts") or {}, limit)
     return Workload(
         facts=facts,
-        loss=config.loss,
+        loss=loss,
         settings=settings,
-        lengths=column_lengths(report, columns, settings.get("prompts") or {}, limit),
+        lengths=lengths.joined(limit) if joint else lengths,
         trainable=count_trainable(config, runs_dir) if partly else facts.parameters,
         examples=int(report.get("examples") or 0),
         classes=int(report.get("classes") or 0),
@@ -158,8 +162,10 @@ def advice(estimated: Estimate, free: int) -> str:
     if estimated.cached is not None and estimated.cached[1] <= room:
         ways.append(f"choose loss={estimated.cached[0]}")
     if not ways:
-        ways = ["choose a smaller base_model or a shorter max_seq_length", "free some memory"]
-    return f"This needs about {_told(estimated.peak_bytes)} and {_told(free)} are free; {' or '.join(ways)}."
+        ways = ["choose a smaller base_model", "a shorter max_seq_length", "free some memory"]
+    short = estimated.peak_bytes > free
+    of_what = f"and {_told(free)} are free" if short else f"nearly all of the {_told(free)} that are free"
+    return f"This needs about {_told(estimated.peak_bytes)}{' ' if short else ', '}{of_what}; {' or '.join(ways)}."
 
 
 def refuse_if_too_much(estimated: Estimate, machine: Machine) -> None:

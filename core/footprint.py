@@ -20,12 +20,13 @@ CPU = "cpu"
 FP32_BYTES = 4
 # AdamW keeps two moments of each weight.
 MOMENTS_BYTES = 2 * FP32_BYTES
-# The worker with its libraries and a small file of rows, before there is a model.
-LIBRARIES_BYTES = 515_000_000
+# The worker with its libraries before there is a model; 70 MB more where it prepares the examples itself.
+LIBRARIES_BYTES = 545_000_000
 # A text as pandas and as Arrow hold it, and what a token adds.
 TEXT_BYTES, TOKEN_BYTES = 200, 10
-# The best step's weights are cloned, and turned into bytes three times on their way to the file.
-COPIES = 4
+# The best step's weights are cloned, and turned into bytes three times on their way to the file. Activations are gone by then,
+# but blocks of other sizes do not fit into the room that they leave: so much of the smaller of the two comes on top.
+COPIES, MISFIT = 4, 0.75
 # Kept by a layer for each token and number of its width, and of its inner width; under autocast much of it in 2 bytes.
 KEPT_FP32, KEPT_HALF = (42.0, 8.0), (35.4, 4.0)
 KEPT_BY_EMBEDDING = 8.0
@@ -38,9 +39,8 @@ SIMILARITY_COPIES, WORD_COPIES = 4, 3.5
 # Each triplet of a batch, as number, mask and sum.
 TRIPLET_BYTES = 16
 ALL_TRIPLETS = frozenset({"batch-all-triplet", "batch-semi-hard-triplet"})
-# STSB's longest sentences; a layer that is only read through keeps nothing, the one at work holds about so much.
-EVALUATION_TOKENS, READ_COPIES = 64, 6
-# Of the two models that contrastive tension trains, the library copies the second.
+# STSB's longest sentences; without a backward pass nothing is kept, and the layer at work holds its widths so many times.
+EVALUATION_TOKENS, READ_COPIES = 45, 9
 WRITES_WORDS = frozenset({"denoising", "masked-language-model"})
 DEFAULT_CHUNK = 32
 
@@ -85,14 +85,12 @@ class Workload:
 
 
 def footprint(work: Workload, batch_size: int) -> dict[str, int]:
-    """Return the bytes of each part at the peak; their sum is the peak.
-
-    Scoring comes when activations are gone, so that only what it takes beyond them is added.
-    """
+    """Return the bytes of each part at the peak; their sum is the peak, so that saving counts by what it adds to a step."""
     batch_size = min(batch_size, max(1, work.examples))
     new, fixed = loss_weights(work)
     trained = work.trainable + new
     step = {
+        "gradients": FP32_BYTES * trained,
         "activations": SLACK * _activations(work, batch_size),
         "similarities": _similarities(work, batch_size),
         "words": _words(work, batch_size),
@@ -100,9 +98,8 @@ def footprint(work: Workload, batch_size: int) -> dict[str, int]:
     parts = _process(work) | {
         "weights": FP32_BYTES * (work.facts.parameters + new + fixed),
         "moments": MOMENTS_BYTES * trained,
-        "gradients": FP32_BYTES * trained,
         **step,
-        "evaluation": max(0.0, _evaluation(work) - sum(step.values())),
+        "saving and scoring": _beyond(sum(step.values()), max(_copies(work), _evaluation(work))),
     }
     return {name: round(size) for name, size in parts.items() if size >= 1}
 
@@ -113,9 +110,19 @@ def _process(work: Workload) -> dict[str, float]:
         return {}
     tokens = sum(sum(length * count for length, count in each.items()) / sum(each.values()) for each in work.lengths.columns)
     rows = work.examples * (TEXT_BYTES * len(work.lengths.columns) + TOKEN_BYTES * tokens)
-    keeps_best = work.settings.get("best_by") != "last"
-    copies = COPIES * FP32_BYTES * work.facts.parameters if keeps_best else 0
-    return {"libraries": LIBRARIES_BYTES, "rows": rows, "copies": copies}
+    return {"libraries": LIBRARIES_BYTES, "rows": rows}
+
+
+def _copies(work: Workload) -> float:
+    """Return what keeping the best step's weights takes, in the machine's own memory."""
+    if work.device != CPU or work.settings.get("best_by") == "last":
+        return 0.0
+    return float(COPIES * FP32_BYTES * work.facts.parameters)
+
+
+def _beyond(step: float, between: float) -> float:
+    """Return what is taken beyond a step's own memory by what is done between two steps."""
+    return max(step, between) + MISFIT * min(step, between) - step
 
 
 def loss_weights(work: Workload) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from ui.map import build_map
 from ui.model_events import wire_model
 from ui.model_tab import build_model_tab, model_choices
 from ui.page import MAY_FAIL, QUIET, Page
+from ui.race import build_race, wire_race
 from ui.runs_tab import ask_again, build_runs_tab, choose_row, delete_chosen, runs_table
 from ui.studio import Studio, bound
 from ui.train_tab import build_train_tab, cancel_training, start_training, stop_training
@@ -74,6 +75,7 @@ def _lay_out(studio: Studio) -> Page:
         with gr.Tab("Evaluate", id="evaluate"):
             gr.HTML(hint("Does the cosine of two sentences agree with what people say of it? 1 is perfect, 0 is chance."))
             scores = gr.HTML()
+            race = build_race(studio)
         with gr.Tab("Explore", id="explore"):
             colour_by = gr.Radio([("Topic", "topic"), ("Part", "part")], value="topic", label="Colour by")
             the_map = build_map(studio)
@@ -81,7 +83,9 @@ def _lay_out(studio: Studio) -> Page:
             runs = build_runs_tab(studio)
     remembered = (gr.State({}), gr.State({}), gr.State(""), gr.State(""))
     recipe = gr.State("quick-demo@instant")
-    return Page(method, size, recipe, teaches, run, *remembered, tabs, model, data, loss, train, scores, colour_by, the_map, runs)
+    page = Page(method, size, recipe, teaches, run, *remembered, tabs, model, data, loss, train, scores, colour_by, the_map, runs)
+    wire_race(studio, page, race)
+    return page
 
 
 def _wire_runs(studio: Studio, page: Page) -> None:

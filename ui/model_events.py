@@ -1,6 +1,6 @@
 """What happens on the Model and Loss tabs beside their forms: a model is fetched, texts are tried, a batch is looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -33,7 +33,7 @@ def can_be_fetched(studio: Studio, base_model: str) -> bool:
 
 def get_model(studio: Studio, base_model: str) -> dict[str, Any]:
     """Ask for a model of the Hub; the answer is the view's value."""
-    return _ask(studio, lambda: build_config({"kind": "fetch-model", "base_model": base_model}))
+    return ask_job(studio, lambda: build_config({"kind": "fetch-model", "base_model": base_model}))
 
 
 def list_models(studio: Studio) -> Any:
@@ -49,21 +49,26 @@ def try_texts(studio: Studio, recipe: str, yours: Mapping[str, Any], run: str | 
         if len(texts) < 2:
             raise ConfigError("", "Type two sentences or more, one a line.")
         config = data_config(studio, recipe, yours, "", "try")
-        shown = studio.run(run)
-        status = shown.status() if shown else None
-        tuned = f"run:{shown.id}" if shown and status and status.has_model and shown.config().kind == "train" else None
-        mining = config.mining.model_dump() | {"model": tuned}
+        mining = config.mining.model_dump() | {"model": shown_model(studio, run)}
         return build_config(config.model_dump() | {"texts": texts, "mining": mining})
 
-    return _ask(studio, asked)
+    return ask_job(studio, asked)
+
+
+def shown_model(studio: Studio, run: str | None) -> str | None:
+    """Return the model of the run that is shown, where it has one that gives embeddings."""
+    shown = studio.run(run)
+    status = shown.status() if shown else None
+    return f"run:{shown.id}" if shown and status and status.has_model and shown.config().kind == "train" else None
 
 
 def look_at_batch(studio: Studio, recipe: str, yours: Mapping[str, Any]) -> dict[str, Any]:
     """Ask what the loss sees in the first batch of the form's examples."""
-    return _ask(studio, lambda: data_config(studio, recipe, yours, "", "look"))
+    return ask_job(studio, lambda: data_config(studio, recipe, yours, "", "look"))
 
 
-def _ask(studio: Studio, asked: Any) -> dict[str, Any]:
+def ask_job(studio: Studio, asked: Callable[[], RunConfig]) -> dict[str, Any]:
+    """Ask for the work that a configuration describes; the answer is the view's value, or the fault."""
     try:
         config = asked()
         studio.check_paths({"base_model": config.base_model})
