@@ -26,14 +26,15 @@ LIBRARIES_BYTES = 545_000_000
 TEXT_BYTES, TOKEN_BYTES = 200, 10
 # The best step's weights are cloned, and turned into bytes three times on their way to the file. Activations are gone by then,
 # but blocks of other sizes do not fit into the room that they leave: so much of the smaller of the two comes on top.
-COPIES, MISFIT = 4, 0.75
+# Where no step is kept, the finished model is still saved.
+COPIES, COPIES_AT_THE_END, MISFIT = 4, 1, 0.75
 # Kept by a layer for each token and number of its width, and of its inner width; under autocast much of it in 2 bytes.
 KEPT_FP32, KEPT_HALF = (42.0, 8.0), (35.4, 4.0)
 KEPT_BY_EMBEDDING = 8.0
 KEPT_BY_HEAD = 12
 KEPT_BY_CROSS_ATTENTION = 20.0
-# The backward pass holds a layer's gradients as well, and blocks of other sizes leave gaps.
-SLACK = 1.15
+# The backward pass holds a layer's gradients as well, and blocks of other sizes leave gaps; LoRA copies what its matrices read.
+SLACK, LORA_SLACK = 1.15, 1.5
 # A matrix of similarities, its softmax, and the gradients of both; the same of the words that a decoder may write.
 SIMILARITY_COPIES, WORD_COPIES = 4, 3.5
 # Each triplet of a batch, as number, mask and sum.
@@ -91,7 +92,7 @@ def footprint(work: Workload, batch_size: int) -> dict[str, int]:
     trained = work.trainable + new
     step = {
         "gradients": FP32_BYTES * trained,
-        "activations": SLACK * _activations(work, batch_size),
+        "activations": (LORA_SLACK if work.settings.get("lora_rank") else SLACK) * _activations(work, batch_size),
         "similarities": _similarities(work, batch_size),
         "words": _words(work, batch_size),
     }
@@ -114,10 +115,9 @@ def _process(work: Workload) -> dict[str, float]:
 
 
 def _copies(work: Workload) -> float:
-    """Return what keeping the best step's weights takes, in the machine's own memory."""
-    if work.device != CPU or work.settings.get("best_by") == "last":
-        return 0.0
-    return float(COPIES * FP32_BYTES * work.facts.parameters)
+    """Return what saving weights takes, in the machine's own memory."""
+    copies = COPIES_AT_THE_END if work.settings.get("best_by") == "last" else COPIES
+    return float(copies * FP32_BYTES * work.facts.parameters) if work.device == CPU else 0.0
 
 
 def _beyond(step: float, between: float) -> float:

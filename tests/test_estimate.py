@@ -40,7 +40,7 @@ def reckoned(values: dict[str, Any], report: dict[str, Any] | None = None, devic
     [
         ({"batch_size": 32}, {"batch_size": 64}),
         ({"frozen_layers": 3}, {}),
-        ({"lora_rank": 8}, {}),
+        ({"lora_rank": 8, "batch_size": 8}, {"batch_size": 8}),
         ({"lora_rank": 4}, {"lora_rank": 64}),
         ({"max_seq_length": 16}, {}),
         ({"precision": "bf16"}, {"precision": "fp32"}),

@@ -98,7 +98,7 @@ def _silver_card(silver: Mapping[str, Any] | None) -> str:
     title = f"{silver['silver']:,} silver {SCORED_PAIRS.replace('-', ' ')} ({escape(str(silver['pairs']))}, {kind})"
     figure = figure_place(spread_figure(silver["spread"]), 190, "Scores of gold and silver pairs")
     return (
-        f'<details class="part" open><summary>{title}</summary><div class="beside"><div class="scroll"><table class="facts">'
+        f'<details class="part" open><summary>{title}</summary><div class="beside"><div class="scroll rows"><table class="facts">'
         f"<thead>{head}</thead><tbody>{rows}</tbody></table></div><figure>{figure}"
         "<figcaption>Share of the pairs by score: gold and silver</figcaption></figure></div></details>"
     )

@@ -73,7 +73,7 @@ ul.notes li {list-style: disc}
 .beside figure {margin: 0; min-width: 0} .beside figcaption {font-size: .87rem; line-height: 1.45;
   color: var(--body-text-color-subdued)}
 @media (max-width: 900px) {.beside {grid-template-columns: 1fr}}
-.drawn > * + * {margin-top: .7rem}
+.drawn > * + * {margin-top: .7rem} .drawn .rows {max-height: 340px; overflow: auto}
 ol.stages {display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: .6rem; list-style: none; padding: 0;
   margin: 0}
 ol.stages li {border: 1px solid var(--border-color-primary); border-top: 3px solid #cbd5e1; border-radius: var(--radius-md);
