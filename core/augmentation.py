@@ -4,6 +4,8 @@ Thakur et al. 2021, arXiv:2010.08240, section 3; chapter 10 calls the same four 
 """
 
 import shutil
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import pandas as pd
 from core.config import RunConfig
 from core.config_parts import Silver
 from core.cross_encoders import load_cross_encoder, score_jointly
-from core.data_catalogue import data_parts
+from core.doctor import admit, mend
 from core.errors import ConfigError, DataError
 from core.events import NoticeEvent
 from core.examples import PAIR_ROWS, UNLABELLED_PAIRS, convert, text_keys, text_roles
@@ -21,12 +23,20 @@ from core.models import load_model
 from core.negatives import telling
 from core.places import Places
 from core.prepared import PreparedExamples
-from core.rows import Asked, load_rows
+from core.rows import Asked, load_rows, yardstick_rows
 from core.run_log import RunLog
 from core.settings import choices_of
 
 BINS, SHOWN = 20, 12
 FIRST, SECOND = "sentence1", "sentence2"
+# Where to look next when one way of finding pairs has none.
+WAYS_OUT: Mapping[str, str] = MappingProxyType(
+    {
+        "given": "lower max_rows, or choose silver.pairs=recombined",
+        "recombined": "choose silver.pairs=top-k, or other data",
+        "top-k": "choose silver.pairs=recombined, or a larger silver.amount",
+    }
+)
 
 
 def with_silver(log: RunLog, gold: PreparedExamples) -> PreparedExamples:
@@ -79,9 +89,7 @@ def choose_pairs(config: RunConfig, gold: pd.DataFrame, held_out: pd.DataFrame, 
         fresh &= ~pd.Series(text_keys(pairs[column])).isin(held).to_numpy()
     pairs = pairs[fresh]
     if not len(pairs):
-        raise DataError(
-            f"There is no {silver.pairs} pair that is not gold already; lower max_rows, or choose silver.pairs=recombined."
-        )
+        raise DataError(f"There is no {silver.pairs} pair that is not gold already; {WAYS_OUT[silver.pairs]}.")
     if len(pairs) > silver.amount:
         pairs = pairs.sample(silver.amount, random_state=config.seed).sort_index()
     return pairs.reset_index(drop=True)
@@ -105,12 +113,12 @@ def _given(config: RunConfig, places: Places) -> pd.DataFrame:
     assert config.silver is not None
     if config.max_rows is None:
         raise ConfigError("max_rows", "all rows are gold, so none is left to score; set max_rows, or silver.pairs=recombined.")
-    found = []
-    for name in data_parts(config.data):
-        rows = load_rows(Asked(name, config.split, config.columns, config.max_rows + config.silver.amount), places)
-        first, second = text_roles(rows.kind)[:2]
-        found.append(rows.frame[[first, second]].set_axis([FIRST, SECOND], axis=1))
-    return pd.concat(found, ignore_index=True)
+    rows = load_rows(Asked(config.data, config.split, config.columns, config.max_rows + config.silver.amount), places)
+    # What the fixes took from the gold rows must not come back as silver.
+    name, judged = yardstick_rows(places)
+    patient, _ = mend(admit(rows.frame, rows.kind, [judged.frame[FIRST], judged.frame[SECOND]], name), config.fixes)
+    first, second = text_roles(rows.kind)[:2]
+    return patient.frame[[first, second]].set_axis([FIRST, SECOND], axis=1)
 
 
 def _nearest(config: RunConfig, gold: pd.DataFrame, log: RunLog) -> pd.DataFrame:

@@ -130,7 +130,7 @@ def _run_model(base_model: str, runs_dir: Path | None) -> Path:
 
 def _run_folder(base_model: str, runs_dir: Path | None) -> Path:
     name = base_model.removeprefix(RUN)
-    if runs_dir is None or not name or Path(name).name != name:
+    if runs_dir is None or name in ("", "..") or Path(name).name != name:
         raise ModelError(f"base_model: '{called(base_model)}' names no run; write run: and the id of a finished run.")
     return runs_dir / name
 

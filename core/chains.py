@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.base_models import PRETRAINED, SENTENCE, kind_of
 from core.config import PREVIOUS, RunConfig, build_config
 from core.places import Places
 from core.recipe_runs import Chain
@@ -16,7 +17,7 @@ FOR_EACH_RUN = frozenset({
     "seed", "precision", "max_steps", "max_seq_length", "eval_batch_size", "eval_every", "log_every", "snapshots",
 })  # fmt: skip
 # Runs of a chain that read the same rows go on doing so.
-OF_THE_ROWS = frozenset({"data", "split", "columns", "max_rows", "fixes", "holdout"})
+OF_THE_ROWS = frozenset({"data", "split", "columns", "max_rows", "fixes", "holdout", "neutral_score"})
 
 
 def main_run(chain: Chain) -> int:
@@ -36,7 +37,9 @@ def asked_chain(recipe: str, size: str | None, yours: Mapping[str, Any], places:
     main = main_run(chain)
     built: list[RunConfig] = []
     for place, config in enumerate(chain):
-        mine = {key: value for key, value in yours.items() if place == main or _holds_for(key, config, chain[main])}
+        mine = {
+            key: value for key, value in yours.items() if place == main or _holds_for(key, value, config, chain[main], places)
+        }
         follows = config.base_model == PREVIOUS
         if follows:
             # The model that it will start from is of the kind of the one before.
@@ -47,10 +50,13 @@ def asked_chain(recipe: str, size: str | None, yours: Mapping[str, Any], places:
     return tuple(built)
 
 
-def _holds_for(key: str, config: RunConfig, main: RunConfig) -> bool:
+def _holds_for(key: str, value: Any, config: RunConfig, main: RunConfig, places: Places) -> bool:
     """Tell whether what is set for the main run holds for this other one of its chain."""
     if key == "base_model":
-        return config.base_model == main.base_model
+        if config.base_model != main.base_model:
+            return False
+        # A bi-encoder may start from what cannot become a cross-encoder.
+        return config.kind != "cross-encoder" or value is None or kind_of(str(value), places.runs_dir) in (SENTENCE, PRETRAINED)
     if key in OF_THE_ROWS:
         return config.data == main.data
     return key in FOR_EACH_RUN

@@ -8,8 +8,11 @@ import torch
 from safetensors import SafetensorError
 from sentence_transformers import CrossEncoder
 
+from core.config import PREVIOUS
 from core.errors import ModelError, is_disk_full
+from core.files import read_json
 from core.machine import read_machine
+from core.runs import RUN_ID
 
 BATCH, CHUNK_PAIRS = 64, 512
 Told = Callable[[int, int], None]
@@ -21,10 +24,13 @@ def cross_encoder_folder(name: str, runs_dir: Path) -> Path:
     Raises:
         ModelError: the run is not here, or has not finished.
     """
+    if name == PREVIOUS:
+        raise ModelError("The cross-encoder is made by this recipe's first run; start it first, or name a cross-encoder's run.")
     if not name.startswith("run:"):
         return Path(name).expanduser()
-    folder = runs_dir / Path(name.removeprefix("run:")).name / "model"
-    if not folder.is_dir():
+    run_id = name.removeprefix("run:")
+    folder = runs_dir / run_id / "model"
+    if not RUN_ID.fullmatch(run_id) or not folder.is_dir():
         raise ModelError(f"'{name[:60]}' has no finished model; choose a cross-encoder's run, or its folder.")
     return folder
 
@@ -36,6 +42,9 @@ def load_cross_encoder(name: str, runs_dir: Path, device: str, field: str) -> Cr
         ModelError: it is not there, or gives something else than one score.
     """
     folder = cross_encoder_folder(name, runs_dir)
+    if not _has_a_head(folder):
+        # The library would put a new head on any transformer, whose scores mean nothing.
+        raise ModelError(f"{field}: '{name[:60]}' is no cross-encoder's folder with safetensors; choose another.")
     try:
         found = CrossEncoder(
             str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
@@ -49,6 +58,15 @@ def load_cross_encoder(name: str, runs_dir: Path, device: str, field: str) -> Cr
     if found.num_labels != 1:
         raise ModelError(f"{field}: '{name[:60]}' names one of {found.num_labels} classes; choose a cross-encoder of one score.")
     return found
+
+
+def _has_a_head(folder: Path) -> bool:
+    try:
+        config = read_json(folder / "config.json")
+    except OSError:  # a name too long to be one
+        return False
+    architectures = (config.get("architectures") or []) if isinstance(config, dict) else []
+    return any(str(name).endswith("ForSequenceClassification") for name in architectures)
 
 
 def score_jointly(

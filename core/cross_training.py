@@ -25,7 +25,7 @@ from core.events import EvaluationEvent, NoticeEvent
 from core.machine import Machine
 from core.models import leave_mixed_precision
 from core.run_log import RunLog, Stopped
-from core.training_run import TrainingRun, load, shared_arguments
+from core.training_run import TrainingRun, load, note_peak, shared_arguments
 from core.training_watch import TrainingWatch
 
 DEFAULT_LENGTH, LIVE_PAIRS = 128, 200
@@ -139,6 +139,7 @@ def _finish(run: TrainingRun, watch: TrainingWatch) -> None:
     except Stopped:
         log.write(NoticeEvent("Scoring was skipped: Stop was pressed twice."))
     log.enter("saving", "Saving the cross-encoder")
+    note_peak(log)
     save_model(run.model, log.run.path / "model")
     ending = f"Stopped after step {watch.last_step}" if stopped else f"Finished {watch.last_step} steps"
     log.end("stopped" if stopped else "done", f"{ending}; the cross-encoder is saved.", has_model=True)

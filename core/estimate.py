@@ -8,7 +8,6 @@ The sizes follow from the architecture (`core.footprint`); a few constants were 
 (`python -m tests.benchmarks.memory`). The GPU's figures follow from the same counts and were not measured.
 """
 
-import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -188,5 +187,9 @@ def measured_peak() -> int:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return int(torch.cuda.max_memory_reserved())
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # noqa: PLC0415  Windows has none
+
     # Linux counts in KiB, macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

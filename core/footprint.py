@@ -41,7 +41,7 @@ SIMILARITY_COPIES, WORD_COPIES = 4, 3.5
 TRIPLET_BYTES = 16
 ALL_TRIPLETS = frozenset({"batch-all-triplet", "batch-semi-hard-triplet"})
 # STSB's longest sentences; without a backward pass nothing is kept, and the layer at work holds its widths so many times.
-EVALUATION_TOKENS, READ_COPIES = 45, 9
+EVALUATION_TOKENS, READ_COPIES = 45, 7
 WRITES_WORDS = frozenset({"denoising", "masked-language-model"})
 DEFAULT_CHUNK = 32
 
@@ -96,11 +96,14 @@ def footprint(work: Workload, batch_size: int) -> dict[str, int]:
         "similarities": _similarities(work, batch_size),
         "words": _words(work, batch_size),
     }
+    saving = _beyond(sum(step.values()), _copies(work))
     parts = _process(work) | {
         "weights": FP32_BYTES * (work.facts.parameters + new + fixed),
         "moments": MOMENTS_BYTES * trained,
         **step,
-        "saving and scoring": _beyond(sum(step.values()), max(_copies(work), _evaluation(work))),
+        "saving": saving,
+        # Scoring finds the room that a step has left.
+        "scoring": max(0.0, _evaluation(work) - sum(step.values()) - saving),
     }
     return {name: round(size) for name, size in parts.items() if size >= 1}
 

@@ -17,7 +17,7 @@ from core.models import leave_mixed_precision, merge_adapters, model_fingerprint
 from core.probes import ProbeSnapshots
 from core.prompts import column_prompts, prompts_of
 from core.run_log import RunLog, Stopped
-from core.training_run import TrainingRun, load, shared_arguments
+from core.training_run import TrainingRun, load, note_peak, shared_arguments
 from core.training_watch import TrainingWatch
 
 
@@ -119,6 +119,7 @@ def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None
     except Stopped:
         log.write(NoticeEvent("Scoring was skipped: Stop was pressed twice."))
     log.enter("saving", "Saving the model")
+    note_peak(log)
     merge_adapters(run.model)
     save_model(run.model, log.run.path / "model")
     if run.settings["snapshots"]:

@@ -14,10 +14,12 @@ from core.base_models import kind_of
 from core.book import short_of_the_book
 from core.config import RunConfig
 from core.errors import ConfigError
+from core.estimate import estimate, measured_peak, refuse_if_too_much
 from core.evaluation import EvaluationSet, default_evaluation_set
 from core.events import NoticeEvent
 from core.files import write_json
 from core.machine import Machine, read_machine
+from core.model_facts import read_facts
 from core.models import load_model
 from core.prepare import prepare
 from core.prepared import PreparedExamples
@@ -70,16 +72,37 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     short = short_of_the_book(config, report["rows"] + sum(report["dropped"].values()) + prepared.report.get("silver", 0))
     if short:
         log.write(NoticeEvent(short))
+    kind = kind_of(config.base_model, log.run.runs_dir)
+    foreseen = foresee(config, settled_values(settle(config, kind, machine)), prepared.report, machine, log.run.runs_dir)
     examples, pairs = prepared.frame(), default_evaluation_set(places)
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
     set_seed(config.seed)
     model = load_the_model(config, log.run.runs_dir, machine)
-    kind = kind_of(config.base_model, log.run.runs_dir)
     total_steps = count_steps(settled_values(settle(config, kind, machine)), len(examples))
     settled = settle(config, kind, machine, total_steps, report["kind"])
     settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
-    write_json(log.run.path / "resolved.json", describe(config, machine, settled, prepared, pairs, model))
+    described = describe(config, machine, settled, prepared, pairs, model)
+    write_json(log.run.path / "resolved.json", described | {"memory": {"foreseen_bytes": foreseen}})
     return TrainingRun(log, config, machine, settled_values(settled), prepared, examples, pairs, model, total_steps)
+
+
+def foresee(config: RunConfig, settings: dict[str, Any], report: dict[str, Any], machine: Machine, runs_dir: Path) -> int:
+    """Return the bytes that training will need at its peak.
+
+    Raises:
+        MachineError: they are not free; the sentence says the way out.
+    """
+    reckoned = estimate(config, settings, read_facts(config.base_model, runs_dir), report, machine.device, runs_dir)
+    refuse_if_too_much(reckoned, machine)
+    return reckoned.peak_bytes
+
+
+def note_peak(log: RunLog) -> None:
+    """Write down how much memory the run took, beside what was foreseen."""
+    resolved, peak = log.run.resolved(), measured_peak()
+    foreseen = resolved.get("memory", {}).get("foreseen_bytes", 0)
+    write_json(log.run.path / "resolved.json", resolved | {"memory": {"foreseen_bytes": foreseen, "measured_bytes": peak}})
+    log.write(NoticeEvent(f"Most memory: {peak / 1e9:.1f} GB, {foreseen / 1e9:.1f} GB were foreseen"))
 
 
 def count_steps(settings: dict[str, Any], examples: int) -> int:

@@ -177,3 +177,9 @@ def test_topics_of_the_sample_lie_apart_under_minilm(sample: pd.DataFrame, tmp_p
         centres = sums - np.outer(np.arange(len(topics)) == topic, vector)
         right += int(np.argmax(centres @ vector / np.linalg.norm(centres, axis=1)) == topic)
     assert right / len(vectors) > 0.6
+
+
+@pytest.mark.parametrize("catalogue", [BASE_MODELS, DATA_SETS, LOSSES, RECIPES], ids=["models", "data", "losses", "recipes"])
+def test_every_entry_stands_in_the_readme(catalogue: Mapping[str, Any]) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert [name for name in catalogue if f"`{name}`" not in readme] == []

@@ -20,7 +20,8 @@ from core.recipes import recipe_config
 from core.run_log import RunLog
 from core.runs import RunFolder, create_run
 from core.settings import override
-from core.training import count_steps, train
+from core.training import train
+from core.training_run import count_steps
 
 SHORT = {"data": "snli", "max_steps": 3, "batch_size": 8, "eval_every": 1, "best_by": "last"}
 

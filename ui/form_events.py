@@ -8,11 +8,13 @@ from core.base_models import STATIC, kind_of
 from core.config import RunConfig
 from core.data_catalogue import is_own
 from core.errors import StudioError
+from core.estimate import advice, estimate, free_bytes
 from core.examples import NLI_ROWS, SCORED_PAIRS, SCORED_ROWS, TRIPLETS
 from core.losses import LOSSES, loss_spec
-from core.prepared import MINED
+from core.model_facts import read_facts
+from core.prepared import MINED, find_prepared, prepared_folder
 from core.recipes import RECIPES, split_size
-from core.settings import row_kind
+from core.settings import row_kind, settle, settled_values
 from ui.data_requests import data_config, request_data
 from ui.data_tab import MOST_COLUMNS, about_data, column_widgets, split_choices
 from ui.html import hint, problem
@@ -20,7 +22,7 @@ from ui.loss_tab import describe_loss, fitting_losses, other_losses, parameter_w
 from ui.model_events import can_be_fetched
 from ui.model_tab import about_model
 from ui.page import QUIET, Page
-from ui.run_form import FORM_KEYS, FormState, change_form, plan_line, settings_table, start_form
+from ui.run_form import FORM_KEYS, FormState, change_form, plan_line, settings_table, start_config, start_form
 from ui.studio import Studio, bound
 
 # What belongs to the person's own rows and stays when another recipe is chosen.
@@ -33,6 +35,7 @@ def wire_form(studio: Studio, page: Page) -> None:
         named = chooser.input(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
         chosen = named.then(bound(choose_recipe, studio), [page.recipe, page.yours], page.form_outputs(), **QUIET)
         chosen.then(**forget_look(page)).then(**request_view(studio, page))
+    page.data.view.ended(bound(show_memory, studio), [page.recipe, page.yours], page.train.memory, **QUIET)
     for widget in page.widgets():
         for change in _changes_of(widget):
             changed = change(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
@@ -95,18 +98,53 @@ def form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, An
     model = [about_model(named), gr.update(visible=can_be_fetched(studio, named))]
     if form.config is None:
         widgets |= _loss_choices(studio, rows, gr.skip())
-        texts = [problem(form.fault), gr.skip(), gr.skip(), gr.skip(), gr.skip(), about, *model]
+        texts = [problem(form.fault), "", gr.skip(), gr.skip(), gr.skip(), gr.skip(), about, *model]
         return (form.yours, form.shown, *texts, *columns, gr.skip(), gr.skip(), *widgets.values())
     config, kind = form.config, row_kind(form.config, studio.places)
     widgets["split"] = gr.update(choices=split_choices(studio, config.data), value=form.shown["split"])
     widgets |= _shaping_widgets(form, config, kind) | parameter_widgets(config, form.shown)
     widgets |= _loss_choices(studio, config, form.shown["loss"])
     static = is_static(studio, config)
-    texts = [plan_line(studio, recipe, form), settings_table(form), describe_loss(config), other_losses(kind, static)]
+    texts = [
+        plan_line(studio, recipe, form),
+        memory_line(studio, config),
+        settings_table(form),
+        describe_loss(config),
+        other_losses(kind, static),
+    ]
     texts += [hint(teaches(recipe)), about, *model]
     mining = gr.update(visible=form.shown["negatives"] in MINED and not (form.shown["negatives"] == "hard" and kind == NLI_ROWS))
     silver = gr.update(visible=config.silver is not None)
     return (form.yours, form.shown, *texts, *columns, mining, silver, *widgets.values())
+
+
+def memory_line(studio: Studio, config: RunConfig) -> str:
+    """Say how many weights are trained and how much memory that takes, from the examples where they are prepared."""
+    try:
+        facts = read_facts(config.base_model, studio.runs_dir)
+        ready = find_prepared(prepared_folder(config, studio.places))
+        settings = settled_values(settle(config, facts.kind, studio.machine))
+        needed = estimate(config, settings, facts, ready.report if ready else {}, studio.machine.device, studio.runs_dir)
+    except (StudioError, OSError):
+        # What is wrong is said elsewhere.
+        return ""
+    free = free_bytes(studio.machine.device)
+    short = advice(needed, free)
+    if short:
+        return problem(short)
+    trained = "all trained" if needed.trainable == needed.parameters else f"{needed.trainable / 1e6:.2f} M of them trained"
+    return hint(
+        f"{needed.parameters / 1e6:.1f} M parameters, {trained}; training takes about {needed.peak_bytes / 1e9:.1f} GB "
+        f"of the {free / 1e9:.0f} GB that are free."
+    )
+
+
+def show_memory(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
+    """Return the line of memory for the form as it is, once its examples are prepared."""
+    try:
+        return memory_line(studio, start_config(studio, recipe, yours))
+    except StudioError:
+        return ""
 
 
 def teaches(recipe: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.config import RunConfig
+from core.config import TRAINING_KINDS, RunConfig
 from core.loss_entries import MATRYOSHKA
 from core.loss_pictures import loss_picture, picture_caption
 from core.loss_spec import LossSpec
@@ -53,7 +53,7 @@ def build_loss_tab(studio: Studio) -> LossTab:
         for name in PARAMETERS:
             settings[f"loss_params.{name}"] = gr.Number(label=PARAMETER_LABELS[name], min_width=150, visible=False)
         settings["teacher"] = gr.Dropdown(
-            model_choices(studio), label="Teacher", allow_custom_value=True, visible=False, min_width=240, scale=2
+            model_choices(studio, TRAINING_KINDS), label="Teacher", allow_custom_value=True, visible=False, min_width=240, scale=2
         )
     others = gr.HTML(elem_id="other-losses")
     look = gr.Button("Show what the loss sees in a real batch", size="sm")

@@ -106,12 +106,15 @@ def _lay_out_reading() -> dict[str, Any]:
     return settings
 
 
-def model_choices(studio: Studio) -> list[tuple[str, str]]:
-    """Return the catalogue, each entry saying whether it is on this machine, then the finished runs, newest first."""
+def model_choices(studio: Studio, kinds: tuple[str, ...] = ("train",)) -> list[tuple[str, str]]:
+    """Return the catalogue, each entry saying whether it is on this machine, then the finished runs, newest first.
+
+    A cross-encoder's run is left out unless `kinds` names it: it gives no embeddings.
+    """
     specs = BASE_MODELS.values()
     missing = {spec.id: "" if is_here(spec.id, studio.runs_dir) else " (not here)" for spec in specs}
     catalogue = [(_title(spec) + missing[spec.id], spec.id) for spec in specs]
-    runs = [(f"Your run {run.id}", f"run:{run.id}") for run, status in list_runs(studio.runs_dir) if status.has_model]
+    runs = [(f"Your run {run.id}", f"run:{run.id}") for run, status in list_runs(studio.runs_dir, kinds) if status.has_model]
     return catalogue + runs
 
 

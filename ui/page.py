@@ -54,7 +54,15 @@ class Page:
 
     def form_outputs(self) -> list[Any]:
         """Return what a change of the form writes to."""
-        texts: list[Any] = [self.train.plan, self.train.table, self.loss.what, self.loss.others, self.teaches, self.data.about]
+        texts: list[Any] = [
+            self.train.plan,
+            self.train.memory,
+            self.train.table,
+            self.loss.what,
+            self.loss.others,
+            self.teaches,
+            self.data.about,
+        ]
         texts += [self.model.about, self.model.get]
         choices = [self.data.row_kind, *self.data.columns, self.data.settings["mining"], self.data.settings["silver"]]
         return [self.yours, self.shown, *texts, *choices, *self.widgets()]

@@ -45,6 +45,7 @@ class TrainTab:
     """The tab's components; `settings` maps a setting's name to its widget."""
 
     plan: gr.HTML
+    memory: gr.HTML
     start: gr.Button
     stop: gr.Button
     cancel: gr.Button
@@ -57,6 +58,7 @@ class TrainTab:
 def build_train_tab(studio: Studio) -> TrainTab:
     """Lay out the tab."""
     plan = gr.HTML()
+    memory = gr.HTML(elem_id="memory")
     with gr.Row():
         start = gr.Button("Start training", variant="primary", scale=3)
         stop = gr.Button("Stop", interactive=False, scale=1)
@@ -76,7 +78,7 @@ def build_train_tab(studio: Studio) -> TrainTab:
                 settings[key] = gr.Dropdown(list(CHOICES[key]), label=LABELS[key])
             settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after")
         table = gr.HTML()
-    return TrainTab(plan, start, stop, cancel, settings, table, stages, live)
+    return TrainTab(plan, memory, start, stop, cancel, settings, table, stages, live)
 
 
 def _number(key: str) -> gr.Number:
