@@ -33,8 +33,9 @@ KEPT_FP32, KEPT_HALF = (42.0, 8.0), (35.4, 4.0)
 KEPT_BY_EMBEDDING = 8.0
 KEPT_BY_HEAD = 12
 KEPT_BY_CROSS_ATTENTION = 20.0
-# The backward pass holds a layer's gradients as well, and blocks of other sizes leave gaps; LoRA copies what its matrices read.
-SLACK, LORA_SLACK = 1.15, 1.5
+# The backward pass holds a layer's gradients as well, and blocks of other sizes leave gaps: more of them where a batch is read
+# in pieces, or LoRA's matrices read copies.
+SLACK, LOOSE_SLACK = 1.15, 1.5
 # A matrix of similarities, its softmax, and the gradients of both; the same of the words that a decoder may write.
 SIMILARITY_COPIES, WORD_COPIES = 4, 3.5
 # Each triplet of a batch, as number, mask and sum.
@@ -48,7 +49,10 @@ DEFAULT_CHUNK = 32
 
 @dataclass(frozen=True)
 class Workload:
-    """What the footprint depends on: `trainable` weights of the model, `guide_parameters` of a model that is only read."""
+    """What the footprint depends on: `trainable` weights of the model, `guide_parameters` of a model that is only read.
+
+    `examples` is 0 where they were not counted.
+    """
 
     facts: ModelFacts
     loss: str
@@ -71,6 +75,16 @@ class Workload:
         return self.facts.kind != STATIC and self.settings.get("precision") in ("bf16", "fp16")
 
     @property
+    def is_cached(self) -> bool:
+        """Whether the loss reads a batch in pieces."""
+        return "mini_batch_size" in {parameter.name for parameter in self.spec.parameters}
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether activations lie less densely than usual."""
+        return self.is_cached or bool(self.settings.get("lora_rank"))
+
+    @property
     def trained_layers(self) -> int:
         """The layers that the backward pass goes through."""
         return max(0, self.facts.layers - int(self.settings.get("frozen_layers") or 0))
@@ -80,19 +94,20 @@ class Workload:
         return replace(self, loss=loss, settings=MappingProxyType({**self.settings, "loss_params": {}}))
 
     def texts_seen(self, batch_size: int) -> int:
-        """Return how many texts of a column training draws in all, each text once an epoch."""
+        """Return how many different texts of a column training draws in all."""
         steps = self.settings.get("max_steps") or math.inf
-        return int(min(steps * batch_size * int(self.settings.get("gradient_accumulation") or 1), max(self.examples, 1)))
+        drawn = steps * batch_size * int(self.settings.get("gradient_accumulation") or 1)
+        return int(min(drawn, self.examples or batch_size))
 
 
 def footprint(work: Workload, batch_size: int) -> dict[str, int]:
     """Return the bytes of each part at the peak; their sum is the peak, so that saving counts by what it adds to a step."""
-    batch_size = min(batch_size, max(1, work.examples))
+    batch_size = min(batch_size, work.examples or batch_size)
     new, fixed = loss_weights(work)
     trained = work.trainable + new
     step = {
         "gradients": FP32_BYTES * trained,
-        "activations": (LORA_SLACK if work.settings.get("lora_rank") else SLACK) * _activations(work, batch_size),
+        "activations": (LOOSE_SLACK if work.is_loose else SLACK) * _activations(work, batch_size),
         "similarities": _similarities(work, batch_size),
         "words": _words(work, batch_size),
     }
@@ -149,7 +164,7 @@ def _activations(work: Workload, batch_size: int) -> float:
     padded = work.lengths.padded(batch_size, work.texts_seen(batch_size))
     if work.facts.kind == STATIC:
         return 2.0 * FP32_BYTES * batch_size * len(padded) * work.facts.dimension
-    if "mini_batch_size" in {parameter.name for parameter in work.spec.parameters}:
+    if work.is_cached:
         # Piece by piece: one piece of one column at a time.
         chunk = int(work.settings.get("loss_params", {}).get("mini_batch_size") or DEFAULT_CHUNK)
         return max(_kept(work, min(chunk, batch_size), tokens) for tokens in padded)

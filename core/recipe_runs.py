@@ -92,7 +92,7 @@ def _on_texts(recipe: str, size: str, loss: str, **settings: object) -> RunConfi
 
 def tsdae(size: str) -> Chain:
     """Write texts again from the embedding of what is left of them."""
-    return (_on_texts("tsdae", size, "denoising", pooling="cls", batch_size=16, learning_rate=3e-5),)
+    return (_on_texts("tsdae", size, "denoising", pooling="cls", batch_size=16, learning_rate=3e-5, **_fewer_rows(size)),)
 
 
 def simcse(size: str) -> Chain:
@@ -107,7 +107,9 @@ def contrastive_tension(size: str) -> Chain:
 
 def domain_adaptation(size: str) -> Chain:
     """TSDAE on the texts of a domain, then MNR on NLI rows."""
-    first = _on_texts("domain-adaptation", size, "denoising", pooling="cls", batch_size=16, learning_rate=3e-5)
+    first = _on_texts(
+        "domain-adaptation", size, "denoising", pooling="cls", batch_size=16, learning_rate=3e-5, **_fewer_rows(size)
+    )
     judged = JUDGED_BY_DOMAIN if size == "laptop" else {}
     then = _on_nli("domain-adaptation", size, "mnr", base_model=PREVIOUS, examples="triplets", negatives="hard", **judged)
     return (first, then)

@@ -272,6 +272,8 @@ def main() -> int:
     # A forked worker must not hold the lock when this process dies.
     os.register_at_fork(after_in_child=held.close)
     os.environ |= OFFLINE
+    # Threads that spin while they wait for each other take the cores from the page, and from whatever else runs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     write_json(runs_dir / ".supervisor.json", {"pid": os.getpid(), "started": start_time(os.getpid())})
     supervisor = Supervisor(runs_dir, forks_here())
     threading.Thread(target=supervisor.preload, name="preload", daemon=True).start()

@@ -97,7 +97,7 @@ def test_silver_pair_is_never_gold_and_never_there_twice_in_either_order(runs_di
 
 @pytest.mark.parametrize("pairs", WAYS)
 def test_text_that_is_held_out_is_in_no_silver_pair(runs_dir: Path, small_data: Path, scored_file: Path, pairs: str) -> None:
-    config = asked(pairs, f"file:{scored_file}", max_rows=90)
+    config = asked(pairs, f"file:{scored_file}", max_rows=50)
     silver, gold, held = chosen(runs_dir, small_data, config)
     assert len(held) and len(gold) and len(silver)
     kept_away = {text for column in (FIRST, SECOND) for text in held[column]}

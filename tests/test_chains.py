@@ -65,14 +65,13 @@ def test_second_run_waits_until_the_first_has_ended(runs_dir: Path, pair: list[R
     assert supervisor.begun == [pair[0].id, pair[1].id]
 
 
-def test_other_runs_pass_one_that_waits(runs_dir: Path, pair: list[RunFolder]) -> None:
-    # In another lane or not: the first one works, and is not of this supervisor.
-    other = create_run(runs_dir, build_config({}), None)
-    pair[0].set_status(state="done", has_model=False)
-    pair[1].set_status(after=other.id)
+def test_run_that_waits_lets_one_pass_that_was_queued_later(runs_dir: Path, pair: list[RunFolder]) -> None:
+    later = create_run(runs_dir, build_config({}), None)
+    end(pair[0], "done", has_model=True)
+    pair[1].set_status(after=later.id)
     supervisor = RecordingSupervisor(runs_dir)
     supervisor.tick()
-    assert supervisor.begun == [other.id]
+    assert supervisor.begun == [later.id]
 
 
 def test_stopped_run_with_a_model_is_followed(runs_dir: Path, pair: list[RunFolder]) -> None:

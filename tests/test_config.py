@@ -180,3 +180,65 @@ def test_fixes_are_known_and_stand_in_the_order_in_which_they_are_made() -> None
 
 def test_window_of_ranks_has_to_be_open() -> None:
     assert "rank_to" in str(fault_of(mining={"rank_from": 50, "rank_to": 50}))
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "way"),
+    [
+        ({"prompts": {"title": "x: "}}, "prompts", "choose query or passage"),
+        ({"prompts": {"query": "x" * 401}}, "prompts", "write 400 at most"),
+        ({"prompts": "query: "}, "prompts", "prompts.query='query: '"),
+        ({"matryoshka": (0, 64)}, "matryoshka", "such as 256,128,64"),
+        ({"matryoshka": tuple(range(1, 10))}, "matryoshka", "up to 8 numbers"),
+        ({"matryoshka": "256, many"}, "matryoshka", "such as 256,128,64"),
+        ({"matryoshka": "128", "loss": "softmax"}, "matryoshka", "choose one of"),
+        ({"loss": "batch-all-triplet", "batch_size": 15}, "batch_size", "choose an even number from 4 on"),
+        ({"loss": "batch-hard-triplet", "batch_size": 2}, "batch_size", "choose an even number from 4 on"),
+        ({"loss": "margin-mse"}, "teacher", "take the recipe margin-mse"),
+        ({"loss": "mnr", "silver": {}}, "silver", "choose loss=cosine-similarity"),
+        ({"loss": "cosine-similarity", "silver": {"cut": 1}}, "silver", "silver.amount=10000"),
+        ({"loss": "cosine-similarity", "silver": {"pairs": "all"}}, "silver", "'given', 'recombined' or 'top-k'"),
+        ({"texts": ("a",) * 65}, "texts", "type 64 at most"),
+        ({"texts": ("a" * 2001,)}, "texts", "type 2,000 at most"),
+        ({"also_score": "imdb"}, "also_score", "choose from banking77"),
+        ({"frozen_layers": -1}, "frozen_layers", "a whole number from 0 to 200"),
+        ({"lora_rank": 0}, "lora_rank", "a whole number from 1 to 512"),
+        ({"pooling": "median"}, "pooling", "weightedmean"),
+    ],
+)
+def test_setting_of_model_loss_or_silver_that_cannot_be_is_refused_with_a_way_out(
+    values: dict[str, Any], field: str, way: str
+) -> None:
+    error = fault_of(**values)
+    assert error.field.partition(".")[0] == field
+    assert way in str(error)
+
+
+@pytest.mark.parametrize("given", ["256, 64 128", (64, 256, 128), [128, 256, 64, 64]])
+def test_matryoshka_sizes_stand_from_long_to_short_and_once(given: Any) -> None:
+    assert build_config({"matryoshka": given}).matryoshka == (256, 128, 64)
+
+
+def test_one_matryoshka_size_may_be_written_as_a_number_and_none_as_nothing() -> None:
+    assert build_config({"matryoshka": 64}).matryoshka == (64,)
+    assert build_config({"matryoshka": ""}).matryoshka == ()
+
+
+def test_classification_is_named_in_a_text_or_a_list() -> None:
+    assert build_config({"also_score": "banking77"}).also_score == build_config({"also_score": ["banking77"]}).also_score
+
+
+def test_empty_prompts_are_no_prompts_and_not_those_of_the_catalogue() -> None:
+    assert build_config({"prompts": {}}).prompts == {}
+    assert build_config({}).prompts is None
+
+
+@pytest.mark.parametrize("kind", ["prepare", "look", "try", "score", "cross-encoder"])
+def test_what_a_loss_cannot_take_matters_only_where_it_is_trained(kind: str) -> None:
+    assert build_config({"kind": kind, "loss": "margin-mse", "batch_size": 1}).loss == "margin-mse"
+
+
+def test_losses_of_scored_pairs_take_silver_pairs() -> None:
+    for loss in ("cosine-similarity", "cosent", "angle"):
+        config = build_config({"loss": loss, "silver": {"amount": 5}})
+        assert config.silver is not None and (config.silver.judge, config.silver.amount) == ("previous", 5)

@@ -30,7 +30,8 @@ MINILM = {"base_model": "all-minilm-l6-v2", "loss": "mnr", "batch_size": 32}
 
 
 def reckoned(values: dict[str, Any], report: dict[str, Any] | None = None, device: str = CPU) -> Estimate:
-    config, facts = build_config(MINILM | values), read_facts((MINILM | values)["base_model"])
+    config = build_config(MINILM | values)
+    facts = read_facts(config.base_model)
     settings = settled_values(settle(config, facts.kind, MACHINE, 100))
     return estimate(config, settings, facts, REPORT | (report or {}), device)
 
@@ -100,6 +101,8 @@ def test_more_examples_take_more_rows_and_no_batch_is_larger_than_they_are() -> 
     assert reckoned({}, {"examples": 1_000_000}).parts["rows"] > 100 * reckoned({}, {"examples": 1000}).parts["rows"] / 2
     few = {"examples": 16}
     assert reckoned({"batch_size": 16}, few).peak_bytes == reckoned({"batch_size": 512}, few).peak_bytes
+    uncounted = {"examples": 0, "lengths": {}}
+    assert reckoned({"batch_size": 16}, uncounted).peak_bytes < reckoned({"batch_size": 64}, uncounted).peak_bytes
 
 
 def test_the_longest_of_a_batch_is_what_draws_show() -> None:
@@ -177,6 +180,7 @@ def test_an_estimate_is_within_a_quarter_of_a_real_worker(runs_dir: Path, small_
         if status.is_final:
             break
         time.sleep(0.02)
+    assert status is not None
     assert status.state == "done", run.last_log_lines(20)
     assert read_json(runs_dir / PREPARED / run.resolved()["data"]["folder"] / "report.json")
     if read_machine().device == CPU:

@@ -21,10 +21,13 @@ def chain_of(studio: Studio, name: str) -> list[tuple[RunFolder, Status]]:
     """Return the runs of the chain that a run belongs to, first to last; a lone run is its own chain."""
     known = {run.id: (run, status) for run, status in list_runs(studio.runs_dir)}
     after = {status.after: run_id for run_id, (_, status) in known.items() if status.after}
-    first = name
-    while first in known and known[first][1].after in known:
-        first = str(known[first][1].after)
-    chain, place = [], first if first in known else None
+    chain: list[tuple[RunFolder, Status]] = []
+    place = name if name in known else None
+    while place is not None:
+        chain.insert(0, known[place])
+        before = known[place][1].after
+        place = before if before in known else None
+    place = after.get(name)
     while place is not None:
         chain.append(known[place])
         place = after.get(place)

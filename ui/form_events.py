@@ -123,7 +123,11 @@ def memory_line(studio: Studio, config: RunConfig) -> str:
     try:
         facts = read_facts(config.base_model, studio.runs_dir)
         ready = find_prepared(prepared_folder(config, studio.places))
-        settings = settled_values(settle(config, facts.kind, studio.machine))
+        rows = row_kind(config, studio.places)
+        settings = settled_values(settle(config, facts.kind, studio.machine, rows=rows))
+        if ready is None and settings["examples"] is None:
+            # Nobody knows yet what the rows are.
+            return ""
         needed = estimate(config, settings, facts, ready.report if ready else {}, studio.machine.device, studio.runs_dir)
     except (StudioError, OSError):
         # What is wrong is said elsewhere.

@@ -25,7 +25,7 @@ from core.runs import RunFolder, iter_runs
 from tests.conftest import end_supervisor
 from tests.real_app import ROOT
 
-LONGEST_SECONDS = 240
+LONGEST_SECONDS = 150
 TICK_SECONDS = 0.02
 ROWS = 6000
 CASES: tuple[dict[str, Any], ...] = (
@@ -74,9 +74,12 @@ def train_and_watch(command: list[str], runs_dir: Path) -> tuple[RunFolder, int]
 def measure(case: dict[str, Any], data_dir: Path) -> Measured:
     """Train one case through the command line, and reckon from what its run wrote down."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        runs_dir, asked = Path(folder) / "runs", Path(folder) / "asked.json"
+        runs_dir, asked, rows = Path(folder) / "runs", Path(folder) / "asked.json", Path(folder) / "data"
+        rows.mkdir()
+        # Without STSB beside it the sample is scored: the peak is a training step's, and scoring takes most of the time.
+        (rows / "snli").symlink_to(data_dir / "snli", target_is_directory=True)
         write_json(asked, case | {"data": "snli", "max_rows": ROWS, "eval_every": case["max_steps"]})
-        command = [sys.executable, "-m", "core", "train", str(asked), "--runs-dir", str(runs_dir), "--data-dir", str(data_dir)]
+        command = [sys.executable, "-m", "core", "train", str(asked), "--runs-dir", str(runs_dir), "--data-dir", str(rows)]
         try:
             run, peak = train_and_watch(command, runs_dir)
             return Measured(command, reckon(run), peak)
