@@ -11,7 +11,7 @@ from typing import Any
 from core.base_models import BASE_MODELS, kind_of
 from core.chains import asked_chain, create_chain
 from core.command_jobs import FAULT_EXIT, answer, exit_code, fetch_rows, follow, make_ready, mine_triplets
-from core.config import BOOKKEEPING, build_config, parse_assignments
+from core.config import BOOKKEEPING, TRAINING_KINDS, build_config, parse_assignments
 from core.errors import ConfigError, StudioError, one_sentence
 from core.experiment_commands import add_experiment_commands
 from core.files import read_json
@@ -134,8 +134,11 @@ def _asked_chain(given: argparse.Namespace, places: Places) -> Chain:
     values = read_json(Path(given.recipe))
     if not isinstance(values, dict):
         raise ConfigError("", f"{given.recipe[-80:]} is missing or no JSON object; write settings such as {{'batch_size': 64}}.")
+    kind = values.get("kind", "train")
+    if kind not in TRAINING_KINDS:
+        raise ConfigError("kind", f"'{str(kind)[:40]}' trains nothing; write {' or '.join(TRAINING_KINDS)}.")
     asked = {key: value for key, value in values.items() if key not in BOOKKEEPING and value is not None}
-    return (override(build_config({}), asked | yours, places),)
+    return (override(build_config({"kind": kind}), asked | yours, places),)
 
 
 def _exit_code(status: Status) -> int:
@@ -180,9 +183,9 @@ def score_model(given: argparse.Namespace) -> int:
     """Score a model through the queue and print its figures."""
     runs_dir, data_dir = ensure_runs_dir(runs_dir_from(given.runs_dir)), data_dir_from(given.data_dir)
     base_model = given.model
-    if base_model not in BASE_MODELS and not Path(base_model).is_dir():
+    if base_model not in BASE_MODELS and not Path(base_model).is_dir() and hub_model(base_model) is None:
         base_model = f"run:{open_run(runs_dir, base_model.removeprefix('run:')).id}"
-    elif base_model not in BASE_MODELS:
+    elif Path(base_model).is_dir():
         base_model = str(Path(base_model).resolve())
     kind_of(base_model, runs_dir)
     config = build_config({"kind": "score", "base_model": base_model, "data": given.on, "split": given.split})

@@ -57,6 +57,8 @@ def why_not_beside(run: RunFolder) -> str:
     config, found = run.config(), rows_found(run)
     if found is None:
         return "its rows are not read yet"
+    if config.recipe == "fine-tune":
+        return "the book feeds contradictions as positives here, and this run does not"
     changed = sorted(set(config.yours) - CHANGE_NOTHING)
     if changed or rows_of_the_book(config) is None:
         return f"trained with settings of your own ({', '.join(changed) or 'another method'}), so without the book's score"

@@ -32,6 +32,8 @@ def load_labelled(data: str, places: Places) -> tuple[Rows, Rows]:
     parts = load_rows(Asked(data, "train"), places), load_rows(Asked(data, "test"), places)
     if any(part.kind != LABELLED_ROWS for part in parts):
         raise DataError(f"{data[:60]} has no labelled texts to classify; choose banking77.")
+    if parts[0].frame["label"].nunique() < 2:
+        raise DataError(f"{data[:60]} has texts of one label only, so there is nothing to tell apart; check its train part.")
     return parts
 
 

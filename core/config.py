@@ -100,6 +100,8 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
                 "teacher",
                 f"{self.loss} learns a cross-encoder's scores: name one, as run:<id> or a folder, or take the recipe margin-mse.",
             )
+        if self.lora_rank and self.loss in ("denoising", "masked-language-model"):
+            raise ConfigError("lora_rank", f"{self.loss} ties its decoder to all of the weights; leave lora_rank empty.")
         if self.silver is not None and SCORED_PAIRS not in spec.shapes:
             raise ConfigError(
                 "silver", f"silver pairs have scores, which {self.loss} does not take; choose loss=cosine-similarity."

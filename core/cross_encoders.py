@@ -27,7 +27,12 @@ def cross_encoder_folder(name: str, runs_dir: Path) -> Path:
     if name == PREVIOUS:
         raise ModelError("The cross-encoder is made by this recipe's first run; start it first, or name a cross-encoder's run.")
     if not name.startswith("run:"):
-        return Path(name).expanduser()
+        try:
+            return Path(name).expanduser()
+        except (RuntimeError, ValueError):
+            raise ModelError(
+                f"'{name[:60]}' is no folder of this machine; choose a cross-encoder's run, or its folder."
+            ) from None
     run_id = name.removeprefix("run:")
     folder = runs_dir / run_id / "model"
     if not RUN_ID.fullmatch(run_id) or not folder.is_dir():

@@ -5,6 +5,7 @@ The folder's name is made of everything that decides the answer. The supervisor 
 
 import dataclasses
 import hashlib
+import json
 import shutil
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from core.data_catalogue import DATA_SETS
 from core.files import read_json, write_json
 from core.hub_models import model_job_folder
 from core.places import Places
-from core.prepared import PREPARED, prepared_folder
+from core.prepared import PREPARED, prepared_folder, weights_mark
 from core.quick_jobs import ANSWERS, LOOKED, RACED, TRIED, forget_oldest, looked_folder, raced_folder, tried_folder
 from core.runs import RunFolder, create_folder
 from core.sources import FETCHED, fetched_folder
@@ -38,7 +39,8 @@ def job_folder(config: RunConfig, places: Places) -> Path:
     if config.kind == "prepare":
         return prepared_folder(config, places)
     if config.kind == "mine":
-        said = f"{prepared_folder(config, places).name} {config.base_model} {config.mining.model_dump_json()}"
+        mining = f"{config.mining.model_dump_json()} {_miner(config, places)}"
+        said = f"{prepared_folder(config, places).name} {config.base_model} {mining}"
         return places.runs_dir / MINED_FOLDER / hashlib.sha256(said.encode()).hexdigest()[:32]
     if config.kind == "fetch-model":
         return model_job_folder(places.runs_dir, config.base_model)
@@ -48,6 +50,12 @@ def job_folder(config: RunConfig, places: Places) -> Path:
         / FETCHING
         / (name if config.data in DATA_SETS else f"{name}-{hashlib.sha256(config.split.encode()).hexdigest()[:8]}")
     )
+
+
+def _miner(config: RunConfig, places: Places) -> str:
+    """Return what decides how the mining model reads texts, also where the prepared examples need no mining."""
+    said = config.model_dump(mode="json", include={"pooling", "max_seq_length", "prompts"})
+    return json.dumps([said, weights_mark(config.mining.model or config.base_model, places)])
 
 
 def is_answered(run: RunFolder) -> bool:

@@ -57,9 +57,9 @@ PAIR_LOSSES = (
         title="AnglE",
         class_name="AnglELoss",
         shapes=(SCORED_PAIRS,),
-        what_it_does="CoSENT with the angle between two embeddings, read as complex numbers, in place of their cosine. "
+        what_it_does="CoSENT with a similarity from the angle between two embeddings, in place of their cosine. "
         "The cosine hardly moves where it is near 1 or −1; the angle still does.",
-        formula="log(1 + Σ exp(s·(angle(pair j) − angle(pair i)))),  over all i, j with score i > score j",
+        formula="log(1 + Σ exp(s·(sim(pair j) − sim(pair i)))),  over score i > score j;  sim from the angle between u and v",
         when="When CoSENT stops learning because most pairs are very alike or very different.",
         paper="Li and Li 2023, AnglE, arXiv:2309.12871, section 3",
         parameters=(SCALE,),
@@ -112,7 +112,7 @@ PAIR_LOSSES = (
         what_it_does="The very loss of MNR, computed piece by piece: each text is read twice, "
         "and a batch of thousands fits where otherwise a few dozen would.",
         formula="that of MNR, its gradient gathered over small pieces of the batch",
-        when="When larger batches would help and memory is short; it costs a fifth to a half more time.",
+        when="When larger batches would help and memory is short; each text is read twice, so a step takes up to twice as long.",
         paper="Gao et al. 2021, GradCache, arXiv:2101.06983, section 3",
         parameters=(SCALE, CHUNK),
         in_batch_negatives=True,

@@ -9,7 +9,6 @@ STATIC, PRETRAINED, SENTENCE, RANDOM = "static", "pretrained", "sentence", "rand
 KINDS = (STATIC, PRETRAINED, SENTENCE, RANDOM)
 NO_PROMPTS: Mapping[str, str] = MappingProxyType({})
 E5_PROMPTS: Mapping[str, str] = MappingProxyType({"query": "query: ", "passage": "passage: "})
-BGE_PROMPTS: Mapping[str, str] = MappingProxyType({"query": "Represent this sentence for searching relevant passages: "})
 
 
 @dataclass(frozen=True)
@@ -168,10 +167,10 @@ SENTENCE_MODELS = (
         size_mb=133,
         licence="MIT",
         source="Xiao et al. 2023, arXiv:2309.07597",
-        good_for="Search: short questions against longer passages, with a prompt for the questions only.",
+        good_for="Search: short questions against longer passages. For search its authors put “Represent this sentence for "
+        "searching relevant passages: ” before questions; type it as the query prompt.",
         hub_id="BAAI/bge-small-en-v1.5",
         pooling="cls",
-        prompts=BGE_PROMPTS,
     ),
     BaseModelSpec(
         id="gte-small",

@@ -63,6 +63,14 @@ def check_folder(folder: Path, called: str) -> None:
 
 
 def _check_weights(folder: Path, called: str) -> None:
+    for part in module_folders(folder):
+        if _holds(part, ("*.safetensors",)) or part == folder:
+            continue
+        if _holds(part, PICKLES):
+            raise ModelError(
+                f"base_model: {called} keeps part of its weights as pickle ({part.name[:40]}), which can run code; "
+                "choose another model, or save it again with safetensors."
+            )
     if _holds(folder, ("*.safetensors",)):
         _check_shards(folder, called)
         return

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from core.base_models import tokenizer_file
+from core.base_models import BASE_MODELS, model_folder, tokenizer_file
 from core.config import RunConfig
 from core.files import file_sha256, read_json
 from core.machine import library_versions
 from core.places import Places
+from core.prompts import prompts_of
 from core.settings import holdout_share, wanted_shapes
 from core.sources import fingerprint
 
@@ -60,7 +61,12 @@ def prepared_folder(config: RunConfig, places: Places) -> Path:
     said = config.model_dump(mode="json", include=set(DECIDING))
     mining = None
     if config.negatives in MINED:
-        mining = config.mining.model_dump() | {"model": config.mining.model or config.base_model}
+        miner = config.mining.model or config.base_model
+        mining = config.mining.model_dump() | {"model": miner, "weights": weights_mark(miner, places)}
+        if not config.mining.model:
+            # The base model mines as it will be trained: read in another way, it finds other texts.
+            reads = config.model_dump(mode="json", include={"pooling", "max_seq_length"})
+            mining |= reads | {"prompts": prompts_of(config, places.runs_dir)}
     said |= {
         "format": FORMAT_VERSION,
         "rows": fingerprint(config.data, config.split, places),
@@ -74,6 +80,14 @@ def prepared_folder(config: RunConfig, places: Places) -> Path:
     }
     key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     return places.runs_dir / PREPARED / key[:32]
+
+
+def weights_mark(base_model: str, places: Places) -> list[int]:
+    """Return when and how large a model's weights were written: a folder may hold other ones the next time."""
+    if base_model in BASE_MODELS and BASE_MODELS[base_model].hub_id is None:
+        return []
+    facts = [path.stat() for path in sorted(model_folder(base_model, places.runs_dir).rglob("*.safetensors"))]
+    return [number for fact in facts for number in (fact.st_mtime_ns, fact.st_size)]
 
 
 def find_prepared(folder: Path) -> PreparedExamples | None:

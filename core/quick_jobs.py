@@ -5,11 +5,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.base_models import model_folder
 from core.config import RunConfig, build_config
 from core.errors import ConfigError
 from core.places import Places
-from core.prepared import prepared_folder
+from core.prepared import prepared_folder, weights_mark
 from core.runs import delete_run, iter_runs
 from core.sources import fingerprint
 
@@ -41,8 +40,8 @@ def tried_folder(config: RunConfig, places: Places) -> Path:
         ModelError: one of the models is not here.
     """
     against = config.mining.model
-    said = [typed_texts(config), _said(config, MODEL_KEYS), _weights(config.base_model, places)]
-    return _folder(places, TRIED, [*said, against, against and _weights(against, places)])
+    said = [typed_texts(config), _said(config, MODEL_KEYS), weights_mark(config.base_model, places)]
+    return _folder(places, TRIED, [*said, against, against and weights_mark(against, places)])
 
 
 def looked_folder(config: RunConfig, places: Places) -> Path:
@@ -53,7 +52,7 @@ def looked_folder(config: RunConfig, places: Places) -> Path:
         ModelError: the base model is not here.
     """
     build_config(config.model_dump() | {"kind": "train"})
-    said = [prepared_folder(config, places).name, _said(config, LOOK_KEYS), _weights(config.base_model, places)]
+    said = [prepared_folder(config, places).name, _said(config, LOOK_KEYS), weights_mark(config.base_model, places)]
     return _folder(places, LOOKED, said)
 
 
@@ -66,18 +65,12 @@ def raced_folder(config: RunConfig, places: Places) -> Path:
     """
     if not config.teacher:
         raise ConfigError("teacher", "a race needs a cross-encoder: name one, as run:<id> of its run or as a folder.")
-    said = [_said(config, MODEL_KEYS | {"teacher"}), _weights(config.base_model, places)]
+    said = [_said(config, MODEL_KEYS | {"teacher"}), weights_mark(config.base_model, places)]
     return _folder(places, RACED, [*said, fingerprint("stsb", "validation", places)])
 
 
 def _said(config: RunConfig, keys: set[str]) -> dict[str, object]:
     return config.model_dump(mode="json", include=keys)
-
-
-def _weights(base_model: str, places: Places) -> list[int]:
-    """Return when and how large a model's weights were written: a folder may hold other ones the next time."""
-    facts = [path.stat() for path in sorted(model_folder(base_model, places.runs_dir).rglob("*.safetensors"))]
-    return [number for fact in facts for number in (fact.st_mtime_ns, fact.st_size)]
 
 
 def _folder(places: Places, kind: str, said: Sequence[object]) -> Path:

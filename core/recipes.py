@@ -80,7 +80,7 @@ RECIPES: Mapping[str, RecipeSpec] = MappingProxyType(
                 "fine-tune",
                 "Fine-tune MiniLM",
                 "A model that is good already gets a little better. The book feeds contradictions to MNR as positives, "
-                "which loses half of the gain: here an entailment is the positive, a contradiction the hard negative.",
+                "which leaves next to nothing of the gain: here a contradiction is the hard negative of an entailment.",
                 recipe_runs.fine_tune,
                 ("laptop", "book"),
                 {"instant": "MiniLM is a transformer, and takes minutes on a CPU"},

@@ -17,7 +17,7 @@ def score(log: RunLog) -> None:
     """
     config, runs_dir, machine = log.run.config(), log.run.runs_dir, read_machine()
     pairs = load_evaluation_set(config.data, config.split, log.places)
-    settings = settled_values(settle(config, kind_of(config.base_model, runs_dir), machine))
+    settings = settled_values(settle(config, kind_of(config.base_model, runs_dir), machine, runs_dir=runs_dir))
     log.enter("evaluating", f"Scoring {config.base_model} on {pairs.id}")
 
     def between(done: int, total: int) -> None:

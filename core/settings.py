@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from core.base_models import BASE_MODELS, PRETRAINED, RANDOM, SENTENCE, STATIC, kind_of
+from core.base_models import PRETRAINED, RANDOM, SENTENCE, STATIC, kind_of
 from core.columns import kind_of_columns
 from core.config import BOOKKEEPING, TRAINING_KINDS, RunConfig, build_config
 from core.config_parts import HOLDOUT_SHARE
 from core.data_catalogue import called, data_parts, is_own, row_kind_of
 from core.errors import ConfigError, DataError
-from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLET_ROWS, TRIPLETS, Choices, shapes_from
+from core.examples import NLI_ROWS, POSITIVE_PAIRS, SCORED_PAIRS, TRIPLET_ROWS, TRIPLETS, Choices, shapes_from
 from core.losses import loss_spec
 from core.machine import Machine
 from core.model_choice import PlainModel, check_choice
@@ -164,9 +165,8 @@ def shape_for(config: RunConfig, kind: str) -> str:
     if shape is None:
         needed = " or ".join(wanted) or POSITIVE_PAIRS
         gives = ", ".join(possible)
-        raise ConfigError(
-            "data", f"{config.loss} needs {needed}, and {called(config.data)} gives {gives}; change one of the two."
-        )
+        who = "a cross-encoder" if config.kind == "cross-encoder" else config.loss
+        raise ConfigError("data", f"{who} needs {needed}, and {called(config.data)} gives {gives}; change one of the two.")
     if shape == TRIPLETS:
         _check_negatives_fit(config, kind)
     return shape
@@ -174,6 +174,8 @@ def shape_for(config: RunConfig, kind: str) -> str:
 
 def wanted_shapes(config: RunConfig) -> tuple[str, ...]:
     """Return the shapes that a configuration would take, whatever its rows are."""
+    if config.kind == "cross-encoder":
+        return (SCORED_PAIRS,)
     if config.negatives not in (None, "none"):
         return (TRIPLETS,)
     wanted: tuple[str, ...] = (config.examples,) if config.examples else loss_spec(config.loss).shapes
@@ -193,14 +195,19 @@ def _check_negatives_fit(config: RunConfig, kind: str) -> None:
 
 
 def settle(
-    config: RunConfig, kind: str, machine: Machine, total_steps: int | None = None, rows: str | None = None
+    config: RunConfig,
+    kind: str,
+    machine: Machine,
+    total_steps: int | None = None,
+    rows: str | None = None,
+    runs_dir: Path | None = None,
 ) -> dict[str, Setting]:
     """Return every setting with its value and origin; without `total_steps` an automatic `eval_every` stays None.
 
     `kind` is the base model's; `rows` the kind of the rows, where it is known better than by the catalogue.
     """
     auto = _automatic_values(config, kind, machine, total_steps)
-    auto |= _automatic_model(config) | _automatic_data(config, rows or row_kind_of(config.data, config.split))
+    auto |= _automatic_model(config, runs_dir) | _automatic_data(config, rows or row_kind_of(config.data, config.split))
     values = config.model_dump(exclude=set(BOOKKEEPING))
     settled = {}
     for key, value in values.items():
@@ -232,9 +239,8 @@ def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_step
     }
 
 
-def _automatic_model(config: RunConfig) -> dict[str, Any]:
-    spec = BASE_MODELS.get(config.base_model)
-    found: dict[str, Any] = {"prompts": dict(spec.prompts) if spec else {}, "frozen_layers": 0}
+def _automatic_model(config: RunConfig, runs_dir: Path | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"prompts": prompts_of(config, runs_dir), "frozen_layers": 0}
     return found | ({"teacher": DEFAULT_TEACHER} if loss_spec(config.loss).teacher == "model" else {})
 
 

@@ -73,13 +73,19 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     if short:
         log.write(NoticeEvent(short))
     kind = kind_of(config.base_model, log.run.runs_dir)
-    foreseen = foresee(config, settled_values(settle(config, kind, machine)), prepared.report, machine, log.run.runs_dir)
+    foreseen = foresee(
+        config,
+        settled_values(settle(config, kind, machine, runs_dir=log.run.runs_dir)),
+        prepared.report,
+        machine,
+        log.run.runs_dir,
+    )
     examples, pairs = prepared.frame(), default_evaluation_set(places)
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
     set_seed(config.seed)
     model = load_the_model(config, log.run.runs_dir, machine)
-    total_steps = count_steps(settled_values(settle(config, kind, machine)), len(examples))
-    settled = settle(config, kind, machine, total_steps, report["kind"])
+    total_steps = count_steps(settings, len(examples))
+    settled = settle(config, kind, machine, total_steps, report["kind"], log.run.runs_dir)
     settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
     described = describe(config, machine, settled, prepared, pairs, model)
     write_json(log.run.path / "resolved.json", described | {"memory": {"foreseen_bytes": foreseen}})

@@ -67,7 +67,7 @@ def _request(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str, k
 
 
 def _view_of(studio: Studio, config: RunConfig, run: RunFolder) -> dict[str, Any]:
-    settled = settle(config, kind_of(config.base_model, studio.runs_dir), studio.machine)
+    settled = settle(config, kind_of(config.base_model, studio.runs_dir), studio.machine, runs_dir=studio.runs_dir)
     longest = length_limit(config.base_model, studio.runs_dir)
     return {
         "kind": run.path.parent.name,

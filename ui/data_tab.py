@@ -132,7 +132,7 @@ def _lay_out_shaping(studio: Studio) -> dict[str, Any]:
         settings["mining.rank_to"] = gr.Number(label="To rank", precision=0, min_width=110)
         settings["mining.margin"] = gr.Number(label="Margin", info="Below the positive, as a share", step=0.01, min_width=110)
         settings["mining.ceiling"] = gr.Number(label="Ceiling", info="Above: taken for a positive", step=0.01, min_width=110)
-        settings["mining.judge"] = gr.Textbox(label="Judge", info="A cross-encoder's folder, for hard negatives", min_width=180)
+        settings["mining.judge"] = gr.Textbox(label="Judge", info="run:<id> or folder of a cross-encoder", min_width=180)
     settings["mining"] = settings_box
     with (
         gr.Accordion("Silver pairs: a cross-encoder scores what nobody has scored", open=True, visible=False) as silver_box,

@@ -31,7 +31,10 @@ def scores_table(studio: Studio, name: str | None) -> str:
     if not before:
         return empty(f"Run {run.id} ended without a score." if status.is_final else "The untouched model is scored first.")
     own = _held_out(run, before.pop(HELD_OUT), after.get(HELD_OUT)) if HELD_OUT in before else ""
-    return own + "".join(_one_set(run, data, figures, after.get(data)) for data, figures in before.items())
+    sets = sorted(before, key=lambda data: "accuracy" in before[data])
+    return own + "".join(
+        (_classes if "accuracy" in before[data] else _one_set)(run, data, before[data], after.get(data)) for data in sets
+    )
 
 
 def _held_out(run: RunFolder, before: dict[str, float], after: dict[str, float] | None) -> str:
@@ -50,6 +53,18 @@ def _held_out(run: RunFolder, before: dict[str, float], after: dict[str, float] 
     table = f'<div class="scroll"><table class="facts own"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
     hint = '<p class="hint">Texts that training never saw, nor any text equal to one of them.</p>'
     return f'<div class="card"><h3>{escape(title)}</h3>{hint}{table}</div>'
+
+
+def _classes(run: RunFolder, data: str, before: dict[str, float], after: dict[str, float] | None) -> str:
+    """Return how well labelled texts are told apart."""
+    about = read_json(run.path / "scores" / f"{data.replace('/', '-')}.before.json") or {}
+    title = f"Accuracy on {data.replace('/', ' ')}: {about.get('pairs', 0):,} texts from {about.get('found', data)}, in fp32"
+    value = before["accuracy"]
+    cells = _after_cells(value, after["accuracy"] if after else None)
+    heads = "".join(f"<th class='number'>{name}</th>" for name in ("before", "after", "difference"))
+    row = f"<tr><td>Share of texts whose label is found</td><td class='number'>{value:.4f}</td>{cells}</tr>"
+    table = f'<table class="facts"><thead><tr><th>Figure</th>{heads}</tr></thead><tbody>{row}</tbody></table>'
+    return f'<div class="card"><h3>{escape(title)}</h3><p class="hint">{escape(str(about.get("protocol", "")))}</p>{table}</div>'
 
 
 def _jointly(run: RunFolder, data: str, figures: dict[str, float]) -> str:

@@ -13,6 +13,7 @@ from core.examples import NLI_ROWS, SCORED_PAIRS, SCORED_ROWS, TRIPLETS
 from core.losses import LOSSES, loss_spec
 from core.model_facts import read_facts
 from core.prepared import MINED, find_prepared, prepared_folder
+from core.recipe_runs import BOOK_BASE, BOOK_ROWS
 from core.recipes import RECIPES, split_size
 from core.settings import row_kind, settle, settled_values
 from ui.data_requests import data_config, request_data
@@ -97,7 +98,7 @@ def form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, An
     named = str(form.yours.get("base_model") or (rows.base_model if rows else ""))
     model = [about_model(named), gr.update(visible=can_be_fetched(studio, named))]
     if form.config is None:
-        widgets |= _loss_choices(studio, rows, gr.skip())
+        widgets |= _loss_choices(studio, rows, gr.skip()) | _teacher_asked_for(form)
         texts = [problem(form.fault), "", gr.skip(), gr.skip(), gr.skip(), gr.skip(), about, *model]
         return (form.yours, form.shown, *texts, *columns, gr.skip(), gr.skip(), *widgets.values())
     config, kind = form.config, row_kind(form.config, studio.places)
@@ -124,7 +125,7 @@ def memory_line(studio: Studio, config: RunConfig) -> str:
         facts = read_facts(config.base_model, studio.runs_dir)
         ready = find_prepared(prepared_folder(config, studio.places))
         rows = row_kind(config, studio.places)
-        settings = settled_values(settle(config, facts.kind, studio.machine, rows=rows))
+        settings = settled_values(settle(config, facts.kind, studio.machine, rows=rows, runs_dir=studio.runs_dir))
         if ready is None and settings["examples"] is None:
             # Nobody knows yet what the rows are.
             return ""
@@ -154,7 +155,10 @@ def show_memory(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
 def teaches(recipe: str) -> str:
     """Return what a recipe teaches, with the book's figure where it has one."""
     spec = RECIPES[split_size(recipe)[0]]
-    figure = f" The book's score: {spec.book:.3f} (Pearson on STSB, bert-base-uncased, 50,000 MNLI rows)." if spec.book else ""
+    base = "MiniLM" if spec.id == "fine-tune" else BOOK_BASE
+    figure = (
+        f" The book's score: {spec.book:.3f} (Pearson on STSB validation, {base}, {BOOK_ROWS:,} MNLI rows)." if spec.book else ""
+    )
     return f"{spec.teaches}{figure}"
 
 
@@ -164,6 +168,12 @@ def is_static(studio: Studio, config: RunConfig) -> bool:
         return kind_of(config.base_model, studio.runs_dir) == STATIC
     except StudioError:
         return False
+
+
+def _teacher_asked_for(form: FormState) -> dict[str, Any]:
+    """Show the teacher's field when a loss was chosen that cannot do without: the fault asks for it."""
+    chosen = LOSSES.get(str(form.yours.get("loss")))
+    return {"teacher": gr.update(visible=True)} if chosen and chosen.teacher else {}
 
 
 def _loss_choices(studio: Studio, rows: RunConfig | None, value: Any) -> dict[str, Any]:

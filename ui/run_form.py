@@ -88,7 +88,7 @@ def _fill(studio: Studio, recipe: str, yours: dict[str, Any], told: dict[str, An
     try:
         config = start_config(studio, recipe, yours)
         kind = kind_of(config.base_model, studio.runs_dir)
-        settled = settle(config, kind, studio.machine, rows=row_kind(config, studio.places))
+        settled = settle(config, kind, studio.machine, rows=row_kind(config, studio.places), runs_dir=studio.runs_dir)
     except StudioError as error:
         return FormState(yours, told, fault=one_sentence(error))
     return FormState(yours, _to_widgets(config, settled), config, settled)

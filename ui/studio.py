@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base_models import BASE_MODELS
+from core.data_catalogue import data_parts
 from core.errors import ConfigError, RunError
 from core.machine import Machine
 from core.places import Places
@@ -37,7 +38,7 @@ class Studio:
             # A bare owner/name could be a folder as well.
             if named and named not in BASE_MODELS and not named.startswith(("run:", "hub:")):
                 raise ConfigError(key, "folders of this machine cannot be named here; choose one of the list.")
-        if str(yours.get("data", "")).startswith("file:"):
+        if any(part.startswith("file:") for part in data_parts(str(yours.get("data", "")))):
             raise ConfigError("data", "files of this machine cannot be named here; upload yours.")
 
     @property
