@@ -73,13 +73,8 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     if short:
         log.write(NoticeEvent(short))
     kind = kind_of(config.base_model, log.run.runs_dir)
-    foreseen = foresee(
-        config,
-        settled_values(settle(config, kind, machine, runs_dir=log.run.runs_dir)),
-        prepared.report,
-        machine,
-        log.run.runs_dir,
-    )
+    settings = settled_values(settle(config, kind, machine, runs_dir=log.run.runs_dir))
+    foreseen = foresee(config, settings, prepared.report, machine, log.run.runs_dir)
     examples, pairs = prepared.frame(), default_evaluation_set(places)
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
     set_seed(config.seed)
