@@ -242,3 +242,9 @@ def test_losses_of_scored_pairs_take_silver_pairs() -> None:
     for loss in ("cosine-similarity", "cosent", "angle"):
         config = build_config({"loss": loss, "silver": {"amount": 5}})
         assert config.silver is not None and (config.silver.judge, config.silver.amount) == ("previous", 5)
+
+
+@pytest.mark.parametrize("loss", ["denoising", "masked-language-model"])
+def test_lora_is_refused_where_a_decoder_is_tied_to_the_weights(loss: str) -> None:
+    error = fault_of(loss=loss, lora_rank=8, base_model="all-minilm-l6-v2")
+    assert error.field == "lora_rank" and "leave lora_rank empty" in str(error)

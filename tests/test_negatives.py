@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,14 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from core import negatives
+from core.config import build_config
 from core.config_parts import Mining
 from core.errors import DataError
+from core.jobs import job_folder
 from core.models import load_model
 from core.negatives import add_random_negatives, mine_negatives, telling
+from core.places import Places
+from core.prepared import prepared_folder
 
 OPEN = Mining(rank_from=0, rank_to=10, margin=0, ceiling=1)
 SUBJECTS = ["cat", "dog", "bird", "horse", "child", "singer", "baker", "farmer", "pilot", "nurse"]
@@ -241,3 +246,15 @@ def test_negatives_of_labelled_texts_are_of_another_class(model: SentenceTransfo
         assert all(
             classes[anchor] != classes[negative] for anchor, negative in zip(made["anchor"], made["negative"], strict=True)
         )
+
+
+@pytest.mark.parametrize("setting", [{"pooling": "cls"}, {"max_seq_length": 8}, {"prompts": {"query": "q: "}}])
+def test_mined_negatives_are_not_those_of_a_model_that_reads_in_another_way(setting: dict[str, Any], tmp_path: Path) -> None:
+    places = Places(None, tmp_path)
+    values = {"data": "sample", "negatives": "semi-hard", "base_model": "all-minilm-l6-v2"}
+    plain, other = build_config(values), build_config(values | setting)
+    assert prepared_folder(plain, places) != prepared_folder(other, places)
+    mine = {"kind": "mine"}
+    assert job_folder(plain.model_copy(update=mine), places) != job_folder(other.model_copy(update=mine), places)
+    drawn = [build_config(values | extra | {"negatives": "random"}) for extra in ({}, setting)]
+    assert prepared_folder(drawn[0], places) == prepared_folder(drawn[1], places)

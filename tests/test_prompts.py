@@ -43,7 +43,7 @@ def test_chosen_prompts_win_over_the_catalogues(tmp_path: Path) -> None:
     assert prompts_of(PlainModel("hub:intfloat/e5-small-v2")) == PROMPTS
     assert prompts_of(PlainModel("e5-small-v2", prompts={"query": "find: "})) == {"query": "find: "}
     assert prompts_of(PlainModel("e5-small-v2", prompts={})) == {}
-    assert prompts_of(PlainModel("bge-small-en-v1.5")) == {"query": "Represent this sentence for searching relevant passages: "}
+    assert prompts_of(PlainModel("bge-small-en-v1.5")) == {}
     assert prompts_of(PlainModel("all-minilm-l6-v2")) == {}
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from core.config import build_config
 from core.errors import ConfigError
 from core.machine import Machine
 from core.recipes import RECIPES, recipe_config
+from core.settings import settle
 from ui.data_requests import request_data
-from ui.form_events import choose_recipe
+from ui.form_events import choose_recipe, form_answer
 from ui.launch import serves_others
 from ui.run_form import FORM_KEYS, FormState, change_form, plan_line, settings_table, start_config, start_form
 from ui.studio import Studio
@@ -172,6 +174,7 @@ def test_faulty_form_has_no_plan(studio: Studio) -> None:
     "setting",
     [
         {"data": "file:/etc/passwd"},
+        {"data": "sample+file:/etc/passwd"},
         {"base_model": "/srv/models/mine"},
         {"mining.judge": "/srv/judge"},
         {"mining.model": ".."},
@@ -203,3 +206,15 @@ def test_recipe_keeps_rows_of_the_persons_own(studio: Studio, tmp_path: Path) ->
     assert form.config is not None and (form.config.data, form.config.fixes) == (f"file:{path}", ("drop-one-word",))
     assert choose_recipe(studio, "mnr", kept | {"batch_size": 8})[0] == kept
     assert choose_recipe(studio, "mnr", {"data": "snli"})[0] == {}
+
+
+def test_loss_that_needs_a_teacher_shows_where_to_name_one(studio: Studio) -> None:
+    form = change(studio, start_form(studio, RECIPE), loss="margin-mse")
+    assert "name one, as run:<id> or a folder" in form.fault
+    answer = form_answer(studio, RECIPE, form, {})
+    assert answer[-len(FORM_KEYS) :][FORM_KEYS.index("teacher")]["visible"] is True
+
+
+def test_prompts_of_a_hub_model_are_those_of_its_catalogue_entry(studio: Studio) -> None:
+    config = build_config({"base_model": "hub:intfloat/e5-small-v2"})
+    assert settle(config, "sentence", studio.machine, runs_dir=studio.runs_dir)["prompts"].value["query"] == "query: "
