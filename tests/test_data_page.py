@@ -117,13 +117,13 @@ def test_columns_are_corrected_by_hand(page: Page, tmp_path: Path) -> None:
 def test_shape_is_chosen_with_one_click_and_brings_its_loss(page: Page) -> None:
     choose(page, "Data", "SNLI")
     says(page, "20 positive-pairs from 40 rows of snli/train.csv")
-    page.get_by_text("Shapes: 7 possible").click()
+    page.get_by_text("Shapes: 8 possible").click()
     page.locator("#data-view tr", has_text="scored-pairs").get_by_role("button", name="Use").click()
     says(page, "40 scored-pairs from 40 rows")
     page.get_by_label("0.5", exact=True).first.check()
     says(page, "0.5\n")
-    page.locator("#data-view tr", has_text="plain-texts").get_by_role("button", name="Look").click()
-    says(page, "50 plain-texts from 40 rows")
+    page.locator("#data-view tr", has_text="unlabelled-pairs").get_by_role("button", name="Look").click()
+    says(page, "360 unlabelled-pairs from 40 rows")
     open_tab(page, "Train")
     page.wait_for_function("document.querySelector('.plan').textContent.includes('Cosine similarity')")
 
