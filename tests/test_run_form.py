@@ -60,7 +60,7 @@ def test_one_silver_setting_leaves_the_recipes_others(studio: Studio) -> None:
     recipe = "augmented-sbert@instant"
     form = change(studio, start_form(studio, recipe), recipe, **{"silver.gold_only": True})
     assert form.config is not None and form.config.silver is not None
-    assert (form.config.silver.gold_only, form.config.silver.amount) == (True, 6_000)
+    assert (form.config.silver.gold_only, form.config.silver.amount) == (True, 2_000)
 
 
 def test_prompts_of_the_catalogue_are_shown_and_one_can_be_changed(studio: Studio) -> None:
