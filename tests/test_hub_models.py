@@ -80,8 +80,7 @@ def test_catalogue_model_without_its_pooling_files_gets_the_catalogues_pooling(c
     write_hub_cache(cache, "BAAI/bge-small-en-v1.5", plain)
     model = load_plain("bge-small-en-v1.5", tmp_path, "cpu")
     assert model[1].pooling_mode == "cls"
-    assert model.prompts["query"] == ""
-    assert model.default_prompt_name == "query"
+    assert not any(model.prompts.values())
 
 
 def test_tokenizer_alone_in_the_cache_is_no_model(cache: Path, plain: Path, tmp_path: Path) -> None:
