@@ -10,7 +10,7 @@ from core.config import TRAINING_KINDS, RunConfig
 from core.loss_entries import MATRYOSHKA
 from core.loss_pictures import loss_picture, picture_caption
 from core.loss_spec import LossSpec
-from core.losses import LOSSES, loss_spec, why_not
+from core.losses import LOSSES, loss_spec, losses_for, why_not
 from ui.drawn import build_drawn, figure_place
 from ui.html import hint
 from ui.job_view import build_job_view
@@ -89,7 +89,8 @@ def needs(spec: LossSpec) -> str:
 
 def fitting_losses(row_kind: str | None, static: bool) -> list[tuple[str, str]]:
     """Return the choices of the radio: the losses that can be trained on these rows and this model."""
-    return [(spec.title, spec.id) for spec in LOSSES.values() if row_kind is None or not why_not(spec, row_kind, static)]
+    specs = LOSSES.values() if row_kind is None else losses_for(row_kind, static)
+    return [(spec.title, spec.id) for spec in specs]
 
 
 def other_losses(row_kind: str | None, static: bool) -> str:
