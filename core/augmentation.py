@@ -125,7 +125,7 @@ def _nearest(config: RunConfig, gold: pd.DataFrame, log: RunLog) -> pd.DataFrame
     """Pair each gold text with its nearest ones under the untouched model, as the paper's semantic search does (section 3.1)."""
     assert config.silver is not None
     texts = np.asarray(pd.unique(pd.concat([gold[FIRST], gold[SECOND]], ignore_index=True)), dtype=object)
-    model = load_model(config, log.run.runs_dir, read_machine().device, config.seed)
+    model = load_model(config, log.run.runs_dir, read_machine(log.run.runs_dir).device, config.seed)
 
     def told(done: int, total: int) -> None:
         log.raise_if_stopped()
@@ -149,13 +149,14 @@ def score_silver(silver: Silver, pairs: pd.DataFrame, log: RunLog) -> pd.DataFra
     Raises:
         ModelError: the cross-encoder is not here.
     """
-    judge = load_cross_encoder(silver.judge, log.run.runs_dir, read_machine().device, "silver.judge")
+    machine = read_machine(log.run.runs_dir)
+    judge = load_cross_encoder(silver.judge, log.run.runs_dir, machine.device, "silver.judge")
 
     def told(done: int, total: int) -> None:
         log.raise_if_stopped()
         log.progress("Scoring silver pairs", done, total)
 
-    scores = score_jointly(judge, list(zip(pairs[FIRST], pairs[SECOND], strict=True)), told, exact=False)
+    scores = score_jointly(judge, list(zip(pairs[FIRST], pairs[SECOND], strict=True)), told, precision=machine.precision)
     if silver.cut is not None:
         scores = (scores >= silver.cut).astype(np.float32)
     return pairs.assign(score=scores.astype(np.float32))

@@ -22,13 +22,16 @@ from core.sources import locate
 from core.supervisor import ensure_supervisor
 
 POLL_SECONDS = 0.1
+# On a terminal the bar moves at each look; in a file each drawing would be one more line.
+DRAWN_SECONDS_IN_A_FILE = 5.0
 ENSURE_SECONDS = 1.0
 FAULT_EXIT, FAILED_EXIT = 2, 1
 
 
 def follow(run: RunFolder) -> Status:
     """Draw a progress bar on stderr until the run has ended."""
-    followed, ensured = FollowedRun(run.events_path), 0.0
+    followed, ensured, drawn = FollowedRun(run.events_path), 0.0, 0.0
+    seconds_between = 0.0 if sys.stderr.isatty() else DRAWN_SECONDS_IN_A_FILE
     with tqdm(total=None, unit="step", file=sys.stderr, leave=True) as bar:
         while True:
             if time.monotonic() - ensured > ENSURE_SECONDS:
@@ -37,8 +40,10 @@ def follow(run: RunFolder) -> Status:
             status = run.status()
             if status is None:
                 raise ConfigError("", f"Run {run.id} was deleted while it went on.")
-            followed.read_on()
-            _draw(bar, status, followed)
+            if status.is_final or time.monotonic() - drawn >= seconds_between:
+                followed.read_on()
+                _draw(bar, status, followed)
+                drawn = time.monotonic()
             if status.is_final:
                 return status
             time.sleep(POLL_SECONDS)

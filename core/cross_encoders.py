@@ -11,7 +11,6 @@ from sentence_transformers import CrossEncoder
 from core.config import PREVIOUS
 from core.errors import ModelError, is_disk_full
 from core.files import read_json
-from core.machine import read_machine
 from core.runs import RUN_ID
 
 BATCH, CHUNK_PAIRS = 64, 512
@@ -75,20 +74,19 @@ def _has_a_head(folder: Path) -> bool:
 
 
 def score_jointly(
-    encoder: CrossEncoder, pairs: Sequence[tuple[str, str]], told: Told, *, logits: bool = False, exact: bool = True
+    encoder: CrossEncoder, pairs: Sequence[tuple[str, str]], told: Told, *, logits: bool = False, precision: str = "fp32"
 ) -> np.ndarray:
     """Return the scores of pairs of texts, (pairs,) in 0..1, or the logits in front of the sigmoid.
 
-    `told` hears before each chunk how many are done, and may raise to leave. What is not `exact` is computed in bf16
-    where the machine has it: for labelling, never for a stored score.
+    `told` hears before each chunk how many are done, and may raise to leave. A `precision` of bf16 is for labelling, never for
+    a stored score.
     """
-    machine = read_machine()
     activation = torch.nn.Identity() if logits else torch.nn.Sigmoid()
     encoder.eval()
     parts = []
     for start in range(0, len(pairs), CHUNK_PAIRS):
         told(start, len(pairs))
-        with torch.autocast(machine.device, dtype=torch.bfloat16, enabled=not exact and machine.precision == "bf16"):
+        with torch.autocast(encoder.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
             scores = encoder.predict(
                 list(pairs[start : start + CHUNK_PAIRS]),
                 batch_size=BATCH,

@@ -98,13 +98,13 @@ def _build_trainer(run: TrainingRun, watch: TrainingWatch) -> CrossEncoderTraine
     return trainer
 
 
-def joint_figures(encoder: CrossEncoder, pairs: EvaluationSet, told: Told, *, exact: bool = True) -> dict[str, float]:
+def joint_figures(encoder: CrossEncoder, pairs: EvaluationSet, told: Told, precision: str = "fp32") -> dict[str, float]:
     """Return `pearson` and `spearman` of the scores and gold, -1..1.
 
     Raises:
         DivergenceError: the scores are no numbers, or all the same.
     """
-    scores = score_jointly(encoder, list(zip(pairs.sentences1, pairs.sentences2, strict=True)), told, exact=exact)
+    scores = score_jointly(encoder, list(zip(pairs.sentences1, pairs.sentences2, strict=True)), told, precision=precision)
     if not np.isfinite(scores).all() or np.ptp(scores) == 0:
         raise DivergenceError("The cross-encoder gives every pair the same score; lower the learning rate and start again.")
     return {"pearson": float(pearsonr(scores, pairs.gold)[0]), "spearman": float(spearmanr(scores, pairs.gold)[0])}
@@ -116,7 +116,7 @@ def _evaluate_live(run: TrainingRun, model: CrossEncoder, step: int) -> dict[str
     columns = (run.pairs.sentences1, run.pairs.sentences2, run.pairs.gold)
     first, second, gold = ([column[row] for row in some] for column in columns)
     pairs = replace(run.pairs, sentences1=first, sentences2=second, gold=gold)
-    figures = joint_figures(model, pairs, lambda _done, _total: run.log.raise_if_skipped(), exact=False)
+    figures = joint_figures(model, pairs, lambda _done, _total: run.log.raise_if_skipped(), run.settings["precision"])
     model.train()
     run.log.write(EvaluationEvent(step, run.pairs.id, len(pairs.gold), figures))
     return figures

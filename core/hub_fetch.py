@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +15,12 @@ from core.errors import ConfigError, ModelError, is_disk_full
 from core.files import write_json
 from core.hub import hub_address, is_reachable
 from core.hub_models import HubModel, fetched_model_folder, hub_model
-from core.model_checks import check_folder
+from core.model_checks import PICKLES, check_folder, only_pickles
 from core.run_log import RunLog
 
 Progress = Callable[[str, int, int], None]
-WANTED = ("*.safetensors", "*.json", "*.txt", "*.model")
+WEIGHTS = "*.safetensors"
+WANTED = (WEIGHTS, "*.json", "*.txt", "*.model")
 UNWANTED = ("onnx/*", "openvino/*", "coreml/*", "*/onnx/*", "*/openvino/*")
 TELL_SECONDS = 0.3
 # The library's client differs between versions; its error for an answer derives from the client's own and from OSError.
@@ -76,6 +78,7 @@ def download(model: HubModel, folder: Path, progress: Progress) -> None:
 
 def _download_files(model: HubModel, folder: Path, progress: Progress) -> None:
     try:
+        _refuse_pickles(model)
         huggingface_hub.snapshot_download(
             model.id,
             revision=model.revision,
@@ -100,6 +103,18 @@ def _download_files(model: HubModel, folder: Path, progress: Progress) -> None:
     # Without an answer to its first question the library hands back what it finds, whole or not.
     if any(folder.rglob("*.incomplete")):
         raise _broken_off(model, "incomplete")
+
+
+def _refuse_pickles(model: HubModel) -> None:
+    """Read the list of a model's files before any of them: gigabytes should not come for a refusal."""
+    names = huggingface_hub.list_repo_files(model.id, revision=model.revision)
+    is_safe = any(_fits(name, (WEIGHTS,)) and not _fits(name, UNWANTED) for name in names)
+    if not is_safe and any(_fits(name, PICKLES) for name in names):
+        raise only_pickles(model.name)
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def _broken_off(model: HubModel, how: str) -> ModelError:

@@ -66,6 +66,8 @@ def is_answered(run: RunFolder) -> bool:
 def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
     """Queue a job unless its answer is there or somebody works on it; one that failed or was stopped begins `again`.
 
+    A race begins again, too, when its answer is there: seconds are not a matter of what was asked alone.
+
     Raises:
         ConfigError: something is missing that it needs.
         ModelError: its base model is not here.
@@ -76,10 +78,10 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
     if status is None:
         shutil.rmtree(run.path, ignore_errors=True)
         run.path.parent.mkdir(parents=True, exist_ok=True)
-        if config.kind == "try":
+        if config.kind in QUICK_FOLDERS:
             forget_oldest(run.path.parent)
         return create_folder(run.path, config, places.data_dir)
-    if status.is_final and again and not is_answered(run):
+    if status.is_final and again and (config.kind == "race" or not is_answered(run)):
         run.forget_wishes()
         run.events_path.unlink(missing_ok=True)
         # What is asked may differ where it decides nothing: the number of rows to fetch.

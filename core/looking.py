@@ -82,7 +82,7 @@ def look(log: "RunLog") -> None:
 
 def before_first_step(log: "RunLog") -> TrainingRun:
     """Return what training would have in hand before its first step; silver pairs alone are missing."""
-    config, machine, places = log.run.config(), read_machine(), log.places
+    config, machine, places = log.run.config(), read_machine(log.run.runs_dir), log.places
     log.enter("loading", "Preparing the examples")
     prepared = prepare(config, places, log)
     kind = prepared.report["kind"]

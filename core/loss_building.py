@@ -89,7 +89,7 @@ def _margins(run: "TrainingRun", frame: pd.DataFrame) -> np.ndarray:
 
     for column in ("positive", "negative"):
         pairs = list(zip(frame["anchor"], frame[column], strict=True))
-        scores.append(score_jointly(teacher, pairs, told, logits=not bounded, exact=False))
+        scores.append(score_jointly(teacher, pairs, told, logits=not bounded, precision=run.machine.precision))
     margins: np.ndarray = scores[0] - scores[1]
     return margins
 

@@ -1,42 +1,79 @@
-"""What this machine can do, read without torch so that the web process may ask."""
+"""What this machine can do, read without torch so that the web process may ask.
+
+That a CPU has bf16 arithmetic does not say that it is fast: of two with the same flag one trains 2 times as fast in bf16,
+another takes 1.4 times as long. The first worker that trains a transformer measures it (`core.precision`), and the ratio is kept.
+"""
 
 import os
 import platform
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from core.files import read_json, write_json
+
 CPU_BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+MACHINE_FILE = ".machine.json"
+# Below that bf16 is not worth what it rounds away.
+LEAST_GAIN = 1.1
 NAMED_PACKAGES = ("torch", "sentence-transformers", "transformers", "datasets", "gradio")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine: `device` is cuda or cpu, memory is in bytes, `precision` is the format training takes by itself."""
+    """One machine: `device` is cuda or cpu, memory is in bytes, `precision` is the format training takes by itself, and why."""
 
     device: str
     device_name: str
     cores: int
     memory_bytes: int
     precision: str
+    why: str
 
     def as_json(self) -> dict[str, Any]:
         """Return what `resolved.json` says of the machine, versions of the libraries included."""
         return asdict(self) | {"python": platform.python_version(), "versions": library_versions()}
 
 
-def read_machine() -> Machine:
-    """Look at this machine. A GPU counts where NVIDIA's driver shows one that is not hidden from us."""
+def read_machine(runs_dir: Path | None = None) -> Machine:
+    """Look at this machine. A GPU counts where NVIDIA's driver shows one that is not hidden from us.
+
+    `runs_dir` is where an earlier run kept what it measured of this CPU.
+    """
     gpu = _first_gpu()
     if gpu:
         name, capability = gpu
-        return Machine("cuda", name, usable_cores(), usable_memory(), "bf16" if capability >= 8 else "fp16")
-    precision = "bf16" if CPU_BF16_FLAGS & _cpu_flags() else "fp32"
-    return Machine("cpu", platform.processor() or platform.machine(), usable_cores(), usable_memory(), precision)
+        precision, why = ("bf16", "this GPU has it") if capability >= 8 else ("fp16", "this GPU has no bf16")
+        return Machine("cuda", name, usable_cores(), usable_memory(), precision, why)
+    machine = Machine("cpu", _cpu_name(), usable_cores(), usable_memory(), "fp32", "this CPU has no bf16 arithmetic")
+    if not CPU_BF16_FLAGS & set(_cpu_info("flags").split()):
+        return machine
+    gain = kept_gain(machine, runs_dir) if runs_dir else None
+    if gain is None:
+        return replace(machine, precision="bf16", why="this CPU has bf16 arithmetic; how fast, the first run measures")
+    if gain >= LEAST_GAIN:
+        return replace(machine, precision="bf16", why=f"measured here, {gain:.1f} times as fast as fp32")
+    return replace(machine, why=f"this CPU has bf16 arithmetic, but measured here it takes {1 / gain:.1f} times as long")
+
+
+def kept_gain(machine: Machine, runs_dir: Path) -> float | None:
+    """Return how many times as fast as fp32 bf16 was when it was measured on this very CPU, or None."""
+    kept = read_json(runs_dir / MACHINE_FILE) or {}
+    return float(kept["bf16_gain"]) if kept.get("measured_on") == _measured_on(machine) else None
+
+
+def keep_gain(machine: Machine, runs_dir: Path, gain: float) -> None:
+    """Keep a measured gain for every later run of the folder."""
+    write_json(runs_dir / MACHINE_FILE, {"measured_on": _measured_on(machine), "bf16_gain": round(gain, 3)})
+
+
+def _measured_on(machine: Machine) -> list[Any]:
+    return [machine.device_name, machine.cores, library_versions().get("torch")]
 
 
 def usable_cores() -> int:
@@ -63,16 +100,24 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def _cpu_flags() -> set[str]:
+def _cpu_name() -> str:
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+@cache
+def _cpu_info(entry: str) -> str:
+    """Return what Linux says of the first core under that name, or nothing."""
     cpuinfo = Path("/proc/cpuinfo")
     if not sys.platform.startswith("linux") or not cpuinfo.is_file():
-        return set()
+        return ""
     for line in cpuinfo.read_text().splitlines():
-        if line.startswith("flags"):
-            return set(line.partition(":")[2].split())
-    return set()
+        name, _, value = line.partition(":")
+        if name.strip() == entry:
+            return value.strip()
+    return ""
 
 
+@cache
 def _first_gpu() -> tuple[str, int] | None:
     """Return the first visible GPU's name and major compute capability, through NVIDIA's management library."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):

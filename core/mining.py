@@ -36,7 +36,7 @@ def load_miner(config: "RunConfig", places: "Places", negatives: str) -> tuple[S
         ModelError: one of the two is not here.
     """
     assert places.runs_dir is not None
-    device = read_machine().device
+    device = read_machine(places.runs_dir).device
     mined_with = config.mining.model
     # Another model than the base is taken as it is.
     model = (

@@ -75,11 +75,16 @@ def _check_weights(folder: Path, called: str) -> None:
         _check_shards(folder, called)
         return
     if _holds(folder, PICKLES):
-        raise ModelError(
-            f"base_model: {called} has only pickle weights, which can run code when they are read; "
-            "choose a model with safetensors weights, or save it again with them."
-        )
+        raise only_pickles(called)
     raise ModelError(f"base_model: {called} has no safetensors weights; save it again with safetensors, or choose another.")
+
+
+def only_pickles(called: str) -> ModelError:
+    """Return the refusal of a model whose weights are pickles alone."""
+    return ModelError(
+        f"base_model: {called} has only pickle weights, which can run code when they are read; "
+        "choose a model with safetensors weights, or save it again with them."
+    )
 
 
 def _check_shards(folder: Path, called: str) -> None:

@@ -56,7 +56,7 @@ def race(log: "RunLog") -> None:
         DataError: there are too few pairs.
         DivergenceError: a model gives no order at all.
     """
-    config, runs_dir, machine = log.run.config(), log.run.runs_dir, read_machine()
+    config, runs_dir, machine = log.run.config(), log.run.runs_dir, read_machine(log.run.runs_dir)
     if not config.teacher:
         raise ConfigError("teacher", "a race needs a cross-encoder: name one, as run:<id> of its run or as a folder.")
     began = time.monotonic()

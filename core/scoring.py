@@ -15,7 +15,7 @@ def score(log: RunLog) -> None:
         DataError: the pairs are not here.
         ModelError: the model is not here.
     """
-    config, runs_dir, machine = log.run.config(), log.run.runs_dir, read_machine()
+    config, runs_dir, machine = log.run.config(), log.run.runs_dir, read_machine(log.run.runs_dir)
     pairs = load_evaluation_set(config.data, config.split, log.places)
     settings = settled_values(settle(config, kind_of(config.base_model, runs_dir), machine, runs_dir=runs_dir))
     log.enter("evaluating", f"Scoring {config.base_model} on {pairs.id}")

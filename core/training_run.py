@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
 from core.augmentation import with_silver
-from core.base_models import kind_of
+from core.base_models import STATIC, kind_of
 from core.book import short_of_the_book
 from core.config import RunConfig
 from core.errors import ConfigError
@@ -21,6 +21,7 @@ from core.files import write_json
 from core.machine import Machine, read_machine
 from core.model_facts import read_facts
 from core.models import load_model
+from core.precision import measured_machine
 from core.prepare import prepare
 from core.prepared import PreparedExamples
 from core.run_log import RunLog
@@ -56,8 +57,11 @@ def load_bi_encoder(config: RunConfig, runs_dir: Path, machine: Machine) -> Sent
 
 def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] = load_bi_encoder) -> TrainingRun:
     """Prepare the examples, load the model, and write down every value that will be used."""
-    config, machine, places = log.run.config(), read_machine(), log.places
+    config, places = log.run.config(), log.places
     log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, {WHAT_LEARNS.get(config.kind, config.loss)}"))
+    kind = kind_of(config.base_model, log.run.runs_dir)
+    # A static model trains in fp32 anyway.
+    machine = read_machine(log.run.runs_dir) if kind == STATIC else measured_machine(log.run.runs_dir)
     if config.precision == "fp16" and machine.device == "cpu":
         raise ConfigError("precision", "fp16 needs a GPU; choose fp32 or bf16.")
     log.enter("loading", "Preparing the examples")
@@ -72,7 +76,6 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     short = short_of_the_book(config, report["rows"] + sum(report["dropped"].values()) + prepared.report.get("silver", 0))
     if short:
         log.write(NoticeEvent(short))
-    kind = kind_of(config.base_model, log.run.runs_dir)
     settings = settled_values(settle(config, kind, machine, runs_dir=log.run.runs_dir))
     foreseen = foresee(config, settings, prepared.report, machine, log.run.runs_dir)
     examples, pairs = prepared.frame(), default_evaluation_set(places)

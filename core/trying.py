@@ -25,7 +25,7 @@ def try_texts(log: "RunLog") -> None:
         ModelError: one of the models is not here.
         DivergenceError: a model gives embeddings that are no numbers.
     """
-    config, runs_dir, device = log.run.config(), log.run.runs_dir, read_machine().device
+    config, runs_dir, device = log.run.config(), log.run.runs_dir, read_machine(log.run.runs_dir).device
     texts, against, began = typed_texts(config), config.mining.model, time.monotonic()
     log.enter("loading", "Reading the texts")
     log.progress("Reading the texts", 0, 2 if against else 1)

@@ -9,7 +9,6 @@ from core.chains import create_chain, follow_on
 from core.config import build_config
 from core.files import write_json
 from core.losses import LOSSES
-from core.machine import Machine
 from core.recipes import recipe_chain
 from core.runs import RunFolder, create_run, delete_run
 from ui.chain_view import chain_of, next_in_chain, stages_view
@@ -25,7 +24,7 @@ CHOSEN, SCORED, TRAINED = "Unlabelled pairs are chosen", "The cross-encoder scor
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Studio:
-    return Studio(tmp_path, None, Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32"))
+    return Studio(tmp_path, None)
 
 
 @pytest.fixture

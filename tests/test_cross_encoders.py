@@ -182,6 +182,8 @@ def test_scores_are_sigmoids_of_the_logits(encoder: CrossEncoder) -> None:
 class CountingEncoder:
     """Scores a pair by the number in its first text."""
 
+    device = torch.device("cpu")
+
     def eval(self) -> None:
         return
 

@@ -23,7 +23,7 @@ from core.settings import settle, settled_values
 from core.supervisor import ensure_supervisor
 from tests.benchmarks.memory import largest_resident_set, reckon
 
-MACHINE = Machine(CPU, "test", 2, 16_000_000_000, "fp32")
+MACHINE = Machine(CPU, "test", 2, 16_000_000_000, "fp32", "")
 LENGTHS = {"8": 300, "16": 400, "32": 200, "64": 10}
 REPORT = {"lengths": LENGTHS, "examples": 10_000, "shape": "positive-pairs", "classes": 3}
 MINILM = {"base_model": "all-minilm-l6-v2", "loss": "mnr", "batch_size": 32}

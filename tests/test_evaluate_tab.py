@@ -7,7 +7,6 @@ import pytest
 from core.config import build_config
 from core.evaluation import SIMILARITIES
 from core.files import write_json
-from core.machine import Machine
 from core.runs import RunFolder, create_run
 from ui.evaluate_tab import scores_table
 from ui.studio import Studio
@@ -17,7 +16,7 @@ TEN = {f"{figure}_{name}": 0.6 for figure in ("pearson", "spearman") for name in
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Studio:
-    return Studio(tmp_path, None, Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32"))
+    return Studio(tmp_path, None)
 
 
 def write(run: RunFolder, data: str, which: str, figures: dict[str, float]) -> None:

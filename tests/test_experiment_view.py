@@ -10,7 +10,6 @@ import pytest
 from core.experiment_plans import Experiment, Member
 from core.experiment_table import ExperimentTable, Row
 from core.experiments import list_experiments
-from core.machine import Machine
 from core.runs import list_runs
 from ui.experiment_events import cancel_experiment, run_chapter, show_experiments, vary_one
 from ui.experiment_view import experiment_html, news_of_job, vary_figure
@@ -22,7 +21,7 @@ SCORES = {"pearson_cosine": 0.7, "spearman_cosine": 0.69}
 @pytest.fixture
 def studio(runs_dir: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setattr("ui.experiment_events.ensure_supervisor", lambda _runs_dir: None)
-    return Studio(runs_dir, small_data, Machine("cpu", "a test's", 2, 8 * 2**30, "fp32"))
+    return Studio(runs_dir, small_data)
 
 
 def row(value: Any, pearson: float | None = None, **changes: Any) -> Row:

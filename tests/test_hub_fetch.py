@@ -51,6 +51,14 @@ def give(source: Path, without: str = "") -> Any:
     return snapshot_download
 
 
+@pytest.fixture(autouse=True)
+def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand for the Hub's list of a model's files; a test may change what it holds."""
+    names = ["config.json", "model.safetensors", "pytorch_model.bin"]
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda *_, **__: names)
+    return names
+
+
 def fail(error: Exception) -> Any:
     def snapshot_download(*_: Any, **__: Any) -> str:
         raise error
@@ -113,6 +121,15 @@ def test_only_what_is_safe_and_needed_is_asked_for(
     patterns = {"allow_patterns": asked["allow_patterns"], "ignore_patterns": asked["ignore_patterns"]}
     assert list(huggingface_hub.utils.filter_repo_objects(repository, **patterns)) == repository[:6]
     assert told.steps == [("Asking the Hub", 0, 1), ("Downloading bytes", 2_000, 2_000)]
+
+
+def test_model_with_pickles_only_is_refused_before_a_file_of_it_comes(
+    hub: str, listed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed[:] = ["config.json", "pytorch_model.bin", "onnx/model.safetensors"]
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail(AssertionError("was asked for all the same")))
+    with pytest.raises(ModelError, match="owner/name has only pickle weights"):
+        download(HubModel("owner/name"), tmp_path / "models" / "here", Told())
 
 
 def test_model_with_pickles_only_is_refused_and_nothing_of_it_kept(

@@ -14,7 +14,6 @@ from core.data_catalogue import DATA_SETS
 from core.examples import ROLES
 from core.loss_entries import MATRYOSHKA
 from core.losses import LOSSES, losses_for, why_not
-from core.machine import Machine
 from core.recipes import RECIPES, recipe_config
 from core.runs import create_run
 from ui.form_events import SIZE_TITLES, _loss_choices, form_answer, is_static, name_recipe, teaches
@@ -33,7 +32,7 @@ from ui.studio import Studio
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Studio:
-    return Studio(tmp_path, None, Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32"))
+    return Studio(tmp_path, None)
 
 
 def config_of(loss: str, **values: Any) -> Any:

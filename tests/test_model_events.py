@@ -9,7 +9,6 @@ import pytest
 from core.base_models import BASE_MODELS
 from core.config import RunConfig, build_config
 from core.jobs import FETCHING
-from core.machine import Machine
 from core.quick_jobs import LOOKED, RACED, TRIED
 from core.recipes import RECIPES
 from core.runs import RunFolder, create_run
@@ -25,7 +24,7 @@ RECIPE, TEXTS = "quick-demo", "A cat runs.\n\n  A dog sleeps.  \n"
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setattr("ui.model_events.ensure_supervisor", lambda runs_dir: None)
-    return Studio(tmp_path, None, Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32"))
+    return Studio(tmp_path, None)
 
 
 @pytest.fixture

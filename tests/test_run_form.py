@@ -8,7 +8,6 @@ import pytest
 
 from core.config import build_config
 from core.errors import ConfigError
-from core.machine import Machine
 from core.recipes import RECIPES, recipe_config
 from core.settings import settle
 from ui.data_requests import request_data
@@ -22,7 +21,7 @@ RECIPE = "quick-demo"
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Studio:
-    return Studio(tmp_path, None, Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32"))
+    return Studio(tmp_path, None)
 
 
 def change(studio: Studio, form: FormState, recipe: str = RECIPE, **widgets: Any) -> FormState:

@@ -14,8 +14,8 @@ from core.machine import Machine
 from core.recipes import recipe_config
 from core.settings import holdout_share, negatives_of, override, settle, settled_as_json, settled_values, shape_for
 
-CPU = Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32")
-GPU = Machine("cuda", "a test's card", 8, 64 * 2**30, "bf16")
+CPU = Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32", "")
+GPU = Machine("cuda", "a test's card", 8, 64 * 2**30, "bf16", "")
 RECIPE = recipe_config("quick-demo")
 
 

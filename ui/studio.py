@@ -9,7 +9,7 @@ from typing import Any
 from core.base_models import BASE_MODELS
 from core.data_catalogue import data_parts
 from core.errors import ConfigError, RunError
-from core.machine import Machine
+from core.machine import Machine, read_machine
 from core.places import Places
 from core.runs import RunFolder, open_run
 from core.series import FollowedRuns
@@ -21,7 +21,6 @@ class Studio:
 
     runs_dir: Path
     data_dir: Path | None
-    machine: Machine
     followed: FollowedRuns = field(default_factory=FollowedRuns)
     serves_others: bool = False
 
@@ -40,6 +39,11 @@ class Studio:
                 raise ConfigError(key, "folders of this machine cannot be named here; choose one of the list.")
         if any(part.startswith("file:") for part in data_parts(str(yours.get("data", "")))):
             raise ConfigError("data", "files of this machine cannot be named here; upload yours.")
+
+    @property
+    def machine(self) -> Machine:
+        """What this machine can do, as far as it is known by now."""
+        return read_machine(self.runs_dir)
 
     @property
     def places(self) -> Places:
