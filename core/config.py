@@ -37,7 +37,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("linear", "cosine", "constant", "constant_with_warmup"),
     "precision": ("fp32", "bf16", "fp16"),
     "pooling": get_args(Pooling),
-    "best_by": ("spearman_cosine", "pearson_cosine", "last"),
+    "best_by": ("spearman_cosine", "pearson_cosine", "held_out", "last"),
+    "sampler": ("bucketed", "shuffled"),
 }
 
 
@@ -54,7 +55,7 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_yes_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool) and info.field_name not in ("snapshots", "holdout"):
+        if isinstance(value, bool) and info.field_name not in ("snapshots", "holdout", "gradient_checkpointing"):
             raise ValueError("not a number")
         return value
 

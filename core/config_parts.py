@@ -157,6 +157,12 @@ class TrainingPart(Part):
 
     epochs: float | None = Field(None, gt=0, le=1000, description="passes over the examples")
     max_steps: int | None = Field(None, ge=1, le=10_000_000, description="training ends after this many steps at the latest")
+    time_budget_seconds: float | None = Field(
+        None,
+        ge=5,
+        le=604_800,
+        description="seconds that the run may take in all, scoring and saving included; in place of epochs",
+    )
     batch_size: int | None = Field(None, ge=1, le=8192, description="examples a step")
     gradient_accumulation: int | None = Field(None, ge=1, le=1024, description="batches that one optimizer step adds up")
     learning_rate: float | None = Field(None, gt=0, le=10, description="the optimizer's peak learning rate")
@@ -165,6 +171,15 @@ class TrainingPart(Part):
     )
     warmup: float | None = Field(None, ge=0, le=100_000, description="a share of all steps below 1, or a number of steps")
     weight_decay: float | None = Field(None, ge=0, le=1, description="AdamW's weight decay")
+    max_grad_norm: float | None = Field(
+        None, ge=0, le=1000, description="a longer gradient is cut to this length; 0 cuts nothing"
+    )
+    gradient_checkpointing: bool | None = Field(
+        None, description="reckon activations again in place of keeping them: a third slower, far less memory"
+    )
+    sampler: Literal["bucketed", "shuffled"] | None = Field(
+        None, description="bucketed puts texts of like length into one batch, which pads less; shuffled pays no heed to length"
+    )
     precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="the number format of training")
     seed: int = Field(42, ge=0, le=2**32 - 1, description="of every random choice")
 
@@ -175,7 +190,13 @@ class WatchingPart(Part):
     eval_batch_size: int | None = Field(None, ge=1, le=8192, description="texts encoded at once when measuring")
     eval_every: int | None = Field(None, ge=1, le=10_000_000, description="steps between two evaluations")
     log_every: int | None = Field(None, ge=1, le=1_000_000, description="steps between two points of the loss curve")
-    best_by: Literal["spearman_cosine", "pearson_cosine", "last"] | None = Field(
+    save_every: int | None = Field(
+        None, ge=1, le=10_000_000, description="steps between two checkpoints to resume from; one a minute if not set"
+    )
+    early_stopping: int | None = Field(
+        None, ge=1, le=1000, description="end after so many evaluations in a row without a better one"
+    )
+    best_by: Literal["spearman_cosine", "pearson_cosine", "held_out", "last"] | None = Field(
         None, description="the evaluation figure that decides which step's model is kept"
     )
     also_score: tuple[str, ...] = Field((), description="labelled texts whose classification is measured before and after")

@@ -29,7 +29,10 @@ class ProgressEvent:
 
 @dataclass(frozen=True)
 class StepEvent:
-    """One or more optimizer steps up to `step`: mean, least and greatest loss; rates are examples a second."""
+    """One or more optimizer steps up to `step`: mean, least and greatest loss; rates are examples and tokens a second.
+
+    `padding` is the share of the tokens read that only fill up a batch, 0..1.
+    """
 
     type: ClassVar[str] = "step"
     step: int
@@ -43,11 +46,16 @@ class StepEvent:
     examples_per_second: float
     seconds_left: float
     steps: int = 1
+    tokens_per_second: float | None = None
+    padding: float | None = None
 
 
 @dataclass(frozen=True)
 class EvaluationEvent:
-    """Figures on an evaluation set after `step`; `untouched` marks the model before its first step."""
+    """Figures on an evaluation set after `step`; `untouched` marks the model before its first step, `best` the best so far.
+
+    `pairs` is how many were scored: a curve of 300 of 1,500 pairs has an untouched figure of the same 300.
+    """
 
     type: ClassVar[str] = "evaluation"
     step: int
@@ -56,6 +64,22 @@ class EvaluationEvent:
     figures: dict[str, float] = field(default_factory=dict)
     untouched: bool = False
     precision: str = "fp32"
+    best: bool = False
+    of_pairs: int = 0
+
+
+@dataclass(frozen=True)
+class MeasureEvent:
+    """What the space looks like after `step`, in the measures of `core.measures`; histograms count cosines from -1 to 1."""
+
+    type: ClassVar[str] = "measure"
+    step: int
+    alignment: float
+    uniformity: float
+    random_cosine: float
+    auc: float | None
+    positives: list[int] = field(default_factory=list)
+    negatives: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,7 +90,7 @@ class NoticeEvent:
     text: str
 
 
-Event = StateEvent | ProgressEvent | StepEvent | EvaluationEvent | NoticeEvent
+Event = StateEvent | ProgressEvent | StepEvent | EvaluationEvent | MeasureEvent | NoticeEvent
 
 
 class EventWriter:

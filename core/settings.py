@@ -235,6 +235,9 @@ def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_step
         "precision": "fp32" if kind == STATIC else machine.precision,
         "eval_every": max(1, round(total_steps / by_kind["evaluations"])) if total_steps else None,
         "log_every": 1,
+        "max_grad_norm": 1.0,
+        "gradient_checkpointing": False,
+        "sampler": "shuffled" if kind == STATIC else "bucketed",
         "best_by": "spearman_cosine",
     }
 

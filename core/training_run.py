@@ -151,6 +151,8 @@ def shared_arguments(run: TrainingRun) -> dict[str, Any]:
         "lr_scheduler_type": settings["scheduler"],
         "warmup_steps": settings["warmup"],
         "weight_decay": settings["weight_decay"],
+        "max_grad_norm": settings["max_grad_norm"],
+        "gradient_checkpointing": settings["gradient_checkpointing"],
         "bf16": settings["precision"] == "bf16",
         "fp16": settings["precision"] == "fp16",
         "use_cpu": run.machine.device == "cpu",
