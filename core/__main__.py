@@ -6,17 +6,26 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from core.base_models import BASE_MODELS, kind_of
 from core.chains import asked_chain, create_chain
-from core.command_jobs import FAULT_EXIT, answer, exit_code, fetch_rows, follow, make_ready, mine_triplets
+from core.command_jobs import (
+    FAULT_EXIT,
+    answer,
+    exit_code,
+    fetch_rows,
+    follow,
+    make_ready,
+    mine_triplets,
+    result_of,
+    resume_and_follow,
+)  # fmt: skip
 from core.config import BOOKKEEPING, TRAINING_KINDS, build_config, parse_assignments
 from core.errors import ConfigError, StudioError, one_sentence
 from core.experiment_commands import add_experiment_commands
 from core.files import read_json
 from core.hub_models import hub_model
-from core.listing import list_rows, print_table, run_seconds
+from core.listing import list_rows, print_table
 from core.places import Places, data_dir_from, runs_dir_from
 from core.recipe_runs import Chain
 from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
@@ -31,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = given.command(given)
         return code
     except StudioError as error:
-        return _say_fault(one_sentence(error))
+        print(one_sentence(error), file=sys.stderr)
+        return FAULT_EXIT
     except KeyboardInterrupt:
         print("\nThe run goes on without this window; python -m core stop RUN ends it.", file=sys.stderr)
         return 130
@@ -76,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--split", default="validation")
     add("stop", stop_run, "End training after the step in progress; what is trained is kept.").add_argument("run")
     add("cancel", cancel_run, "End a run at once and keep nothing.").add_argument("run")
+    resuming = add("resume", resume_run, "Let a run that ended early go on from its last checkpoint, and wait for it.")
+    resuming.add_argument("run")
+    resuming.add_argument("--half-batch", action="store_true", help="take half the batch, as a run does that memory ran out for")
     add("delete", remove_run, "Delete a run's folder.").add_argument("run")
     return parser
 
@@ -100,22 +113,17 @@ def train_run(given: argparse.Namespace) -> int:
     for run in runs:
         print(f"Run {run.id}", file=sys.stderr)
         status = follow(run)
-    results = [_result(run) for run in runs]
+    results = [result_of(run) for run in runs]
     print(json.dumps(results[-1] | {"chain": results[:-1]}, ensure_ascii=False))
     return _exit_code(status)
 
 
-def _result(run: RunFolder) -> dict[str, Any]:
-    """Return what the last line of `train` says of a run."""
-    status = run.status()
-    assert status is not None
-    return {
-        "run": run.id,
-        "state": status.state,
-        "baseline": run.scores("before"),
-        "scores": run.scores("after"),
-        "seconds": run_seconds(status),
-    }
+def resume_run(given: argparse.Namespace) -> int:
+    """Queue a run that ended early again, follow it to its end, and print one JSON line."""
+    run = open_run(runs_dir_from(given.runs_dir), given.run)
+    status = resume_and_follow(run, given.half_batch)
+    print(json.dumps(result_of(run) | {"chain": []}, ensure_ascii=False))
+    return _exit_code(status)
 
 
 def _places(given: argparse.Namespace) -> Places:
@@ -232,11 +240,6 @@ def remove_run(given: argparse.Namespace) -> int:
     delete_run(run)
     print(json.dumps({"run": run.id, "answer": "deleted"}) if given.json else f"Run {run.id}: deleted.")
     return 0
-
-
-def _say_fault(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return FAULT_EXIT
 
 
 if __name__ == "__main__":

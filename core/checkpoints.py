@@ -1,41 +1,120 @@
-"""What is kept of the weights while a run goes on, and the finished model."""
+"""What is kept of a run while it goes on: the best weights, a checkpoint to go on from, and the finished model."""
 
 import json
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
+from safetensors import safe_open
 from safetensors.torch import save
 from sentence_transformers import SentenceTransformer
 
-from core.files import replace_file
+from core.files import read_json, replace_file, write_json
 from core.models import load_weights
+
+LATEST, WEIGHTS = "latest", "training.safetensors"
+
+
+@dataclass
+class Best:
+    """The best step so far by its figure, and how many evaluations in a row were no better since."""
+
+    step: int = 0
+    figure: float = float("-inf")
+    worse_in_a_row: int = 0
 
 
 class BestCheckpoint:
     """Keeps the weights of the step with the best evaluation figure, or of none with `best_by` = "last"."""
 
     def __init__(self, folder: Path, best_by: str) -> None:
-        self._path = folder / "best.safetensors"
+        self._path, self._notes = folder / "best.safetensors", folder / "best.json"
         self._best_by = best_by
-        self.step = 0
-        self.figure = float("-inf")
+        known = read_json(self._notes)
+        # A resumed run goes on from the best of its earlier turns.
+        self.best = Best(**known) if isinstance(known, dict) and self._path.is_file() else Best()
 
-    def consider(self, model: SentenceTransformer, step: int, figures: dict[str, float]) -> None:
-        """Keep these weights if their figure is the best so far; a write that fails leaves the earlier ones."""
-        if self._best_by == "last" or figures[self._best_by] <= self.figure:
-            return
-        replace_file(
-            self._path, save({name: weights.detach().cpu().contiguous().clone() for name, weights in model.state_dict().items()})
-        )
-        self.step, self.figure = step, figures[self._best_by]
+    @property
+    def step(self) -> int:
+        """The best step so far, 0 before there is one."""
+        return self.best.step
+
+    def consider(self, model: SentenceTransformer, step: int, figure: float | None) -> bool:
+        """Keep these weights if their figure is the best so far, and tell so; a write that fails leaves the earlier ones."""
+        if self._best_by == "last" or figure is None:
+            return False
+        if figure <= self.best.figure:
+            self.best.worse_in_a_row += 1
+            return False
+        weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+        replace_file(self._path, save(weights))
+        self.best = Best(step, figure)
+        write_json(self._notes, asdict(self.best))
+        return True
 
     def restore(self, model: SentenceTransformer, last_step: int) -> str:
         """Put the best weights back into the model, and say in a sentence which step's they are."""
         if not self.step or self.step == last_step:
             return f"Keeping the model as it is after step {last_step}."
         load_weights(model, self._path)
-        return f"Keeping step {self.step} of {last_step}, the best by {self._best_by} ({self.figure:.4f})."
+        return f"Keeping step {self.step} of {last_step}, the best by {self._best_by} ({self.best.figure:.4f})."
+
+    def forget(self) -> None:
+        """Remove what was kept: the finished model holds the best weights."""
+        self._path.unlink(missing_ok=True)
+        self._notes.unlink(missing_ok=True)
+
+
+def _named_tensors(modules: Mapping[str, torch.nn.Module]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield every tensor of some modules once, shared ones under the first name that they have."""
+    whole = torch.nn.ModuleDict(dict(modules))
+    yield from whole.named_parameters()
+    yield from whole.named_buffers()
+
+
+def save_training_weights(folder: Path, model: torch.nn.Module, loss: torch.nn.Module) -> None:
+    """Write the weights of the model and those that are the loss's own (a classifier, a decoder, a second model)."""
+    named = _named_tensors({"model": model, "loss": loss})
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in named}
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / WEIGHTS, save(tensors))
+
+
+def load_training_weights(folder: Path, model: torch.nn.Module, loss: torch.nn.Module) -> None:
+    """Put the weights of a checkpoint back into the model and its loss, in place."""
+    with safe_open(str(folder / WEIGHTS), framework="pt") as kept, torch.no_grad():
+        for name, tensor in _named_tensors({"model": model, "loss": loss}):
+            tensor.copy_(kept.get_tensor(name))
+
+
+def latest_checkpoint(run_path: Path) -> Path | None:
+    """Return the checkpoint that a run goes on from, or None; what a killed worker left half written is removed."""
+    folder = run_path / "checkpoints"
+    latest, before = folder / LATEST, folder / f".{LATEST}"
+    if not latest.is_dir() and before.is_dir():
+        before.replace(latest)
+    for rest in (before, *folder.glob("checkpoint-*")):
+        shutil.rmtree(rest, ignore_errors=True)
+    return latest if (latest / WEIGHTS).is_file() and (latest / "trainer_state.json").is_file() else None
+
+
+def take_for_latest(written: Path) -> None:
+    """Put a whole checkpoint in the place of the latest one; at every moment one of the two is there."""
+    latest, before = written.with_name(LATEST), written.with_name(f".{LATEST}")
+    shutil.rmtree(before, ignore_errors=True)
+    if latest.is_dir():
+        latest.replace(before)
+    written.replace(latest)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def forget_checkpoints(run_path: Path) -> None:
+    """Remove the checkpoint to go on from: the run has reached its end."""
+    for name in (LATEST, f".{LATEST}"):
+        shutil.rmtree(run_path / "checkpoints" / name, ignore_errors=True)
 
 
 def save_model(model: SentenceTransformer, folder: Path) -> None:

@@ -13,8 +13,10 @@ from core.config import PREVIOUS, RunConfig, build_config
 from core.data_catalogue import data_parts, hub_name
 from core.errors import ConfigError, DataError
 from core.jobs import ask
+from core.listing import run_seconds
 from core.places import Places
 from core.prepared import MINED, find_prepared
+from core.queue import ran_out_of_memory, resume
 from core.recipe_runs import Chain
 from core.runs import RunFolder, Status, ensure_runs_dir
 from core.series import FollowedRun
@@ -56,6 +58,32 @@ def _draw(bar: "tqdm[Any]", status: Status, followed: FollowedRun) -> None:
         bar.total, bar.n = last["total_steps"], last["step"]
         bar.set_postfix(loss=f"{last['loss']:.4f}", refresh=False)
     bar.refresh()
+
+
+def resume_and_follow(run: RunFolder, halve_batch: bool) -> Status:
+    """Queue a run that ended early again and follow it; memory that ran out halves the batch without being asked to.
+
+    Raises:
+        RunError: it cannot be resumed.
+    """
+    status = run.status()
+    halve = halve_batch or (status is not None and ran_out_of_memory(status))
+    resume(run, halve)
+    print(f"Run {run.id} goes on from its last checkpoint{', with half the batch' if halve else ''}", file=sys.stderr)  # noqa: T201
+    return follow(run)
+
+
+def result_of(run: RunFolder) -> dict[str, Any]:
+    """Return what the last line of `train` and of `resume` says of a run."""
+    status = run.status()
+    assert status is not None
+    return {
+        "run": run.id,
+        "state": status.state,
+        "baseline": run.scores("before"),
+        "scores": run.scores("after"),
+        "seconds": run_seconds(status),
+    }
 
 
 def exit_code(status: Status) -> int:

@@ -1,9 +1,7 @@
 """The work of a folder whose kind is `cross-encoder`: learn the scores of gold pairs, both texts read at once."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,17 +14,20 @@ from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 from transformers import PrinterCallback
 
 from core.base_models import BASE_MODELS, bundled_folder, model_folder
-from core.checkpoints import BestCheckpoint, save_model
+from core.checkpoints import BestCheckpoint, forget_checkpoints, latest_checkpoint, save_model
 from core.config import RunConfig
 from core.cross_encoders import Told, score_jointly
 from core.errors import DivergenceError, ModelError, is_disk_full
-from core.evaluation import EvaluationSet, score_record, write_score
+from core.evaluation import EvaluationSet, score_record, some_of, write_score
 from core.events import EvaluationEvent, NoticeEvent
+from core.live_evaluation import Course, LiveEvaluation, Measurement
 from core.machine import Machine
 from core.models import leave_mixed_precision
+from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
+from core.training import budget_of, ending_of, fits_in_memory
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
-from core.training_watch import TrainingWatch
+from core.training_watch import TrainingWatch, watch_over
 
 DEFAULT_LENGTH, LIVE_PAIRS = 128, 200
 
@@ -45,10 +46,17 @@ def train_cross_encoder(log: RunLog) -> None:
         log.end("stopped", "Stopped before the first step; there is no model.")
         return
     log.enter("training", f"{run.total_steps} steps of {run.settings['batch_size']} gold pairs")
-    watch = TrainingWatch(
-        log, run.total_steps, run.settings, lambda model, step: _evaluate_live(run, model, step), BestCheckpoint(Path(), "last")
-    )
-    _build_trainer(run, watch).train()
+    if not fits_in_memory(run, lambda: _train_and_finish(run)):
+        train_cross_encoder(log)
+
+
+def _train_and_finish(run: TrainingRun) -> None:
+    latest = latest_checkpoint(run.log.run.path)
+    course = Course(lambda model, step, _few: _evaluate_live(run, model, step))
+    evaluation = LiveEvaluation(run.log, run.settings, course, BestCheckpoint(Path(), "last"))
+    trainer = _build_trainer(run)
+    watch = watch_over(trainer, run, evaluation, budget_of(run))
+    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
     _finish(run, watch)
 
 
@@ -79,20 +87,16 @@ def load_fresh(config: RunConfig, runs_dir: Path, machine: Machine) -> CrossEnco
         ) from error
 
 
-class _Trainer(CrossEncoderTrainer):
-    """The library's trainer without its model card, which would carry training sentences."""
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Leave it out."""
+class _Trainer(Resumable, CrossEncoderTrainer):
+    """The library's trainer, made resumable."""
 
 
-def _build_trainer(run: TrainingRun, watch: TrainingWatch) -> CrossEncoderTrainer:
+def _build_trainer(run: TrainingRun) -> CrossEncoderTrainer:
     trainer = _Trainer(
         model=run.model,
         args=CrossEncoderTrainingArguments(**shared_arguments(run)),
         train_dataset=Dataset.from_pandas(run.examples, preserve_index=False),
         loss=BinaryCrossEntropyLoss(run.model),
-        callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -110,16 +114,14 @@ def joint_figures(encoder: CrossEncoder, pairs: EvaluationSet, told: Told, preci
     return {"pearson": float(pearsonr(scores, pairs.gold)[0]), "spearman": float(spearmanr(scores, pairs.gold)[0])}
 
 
-def _evaluate_live(run: TrainingRun, model: CrossEncoder, step: int) -> dict[str, float]:
+def _evaluate_live(run: TrainingRun, model: CrossEncoder, step: int) -> Measurement:
     # Pairs cost a cross-encoder much more than texts a bi-encoder: the curve is drawn from a seeded part of them.
-    some = np.random.default_rng(run.config.seed).permutation(len(run.pairs.gold))[:LIVE_PAIRS]
-    columns = (run.pairs.sentences1, run.pairs.sentences2, run.pairs.gold)
-    first, second, gold = ([column[row] for row in some] for column in columns)
-    pairs = replace(run.pairs, sentences1=first, sentences2=second, gold=gold)
+    pairs, _ = some_of(run.pairs, LIVE_PAIRS)
     figures = joint_figures(model, pairs, lambda _done, _total: run.log.raise_if_skipped(), run.settings["precision"])
-    model.train()
-    run.log.write(EvaluationEvent(step, run.pairs.id, len(pairs.gold), figures))
-    return figures
+    event = EvaluationEvent(
+        step, pairs.id, len(pairs.gold), figures, precision=run.settings["precision"], of_pairs=len(run.pairs.gold)
+    )
+    return Measurement([event])
 
 
 def _finish(run: TrainingRun, watch: TrainingWatch) -> None:
@@ -141,5 +143,6 @@ def _finish(run: TrainingRun, watch: TrainingWatch) -> None:
     log.enter("saving", "Saving the cross-encoder")
     note_peak(log)
     save_model(run.model, log.run.path / "model")
-    ending = f"Stopped after step {watch.last_step}" if stopped else f"Finished {watch.last_step} steps"
-    log.end("stopped" if stopped else "done", f"{ending}; the cross-encoder is saved.", has_model=True)
+    if not stopped:
+        forget_checkpoints(log.run.path)
+    log.end("stopped" if stopped else "done", ending_of(watch, stopped, "cross-encoder"), has_model=True)

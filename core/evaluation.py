@@ -5,11 +5,12 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
 
@@ -66,53 +67,80 @@ def _evaluation_set(name: str, rows: Rows) -> EvaluationSet:
     )
 
 
-class _InterruptibleEvaluator(EmbeddingSimilarityEvaluator):
-    """The library's evaluator, encoding in chunks so that it can tell how far it is and be left."""
+class _OfVectors(EmbeddingSimilarityEvaluator):
+    """The library's evaluator on embeddings that are there already; it asks for the first texts', then for the second ones'."""
 
-    def __init__(self, pairs: EvaluationSet, batch_size: int, between: Between) -> None:
-        super().__init__(
-            pairs.sentences1,
-            pairs.sentences2,
-            pairs.gold,
-            batch_size=batch_size,
-            similarity_fn_names=SIMILARITIES,
-            write_csv=False,
-        )
-        self._between = between
-        self._done = 0
+    def __init__(self, pairs: EvaluationSet, first: np.ndarray, second: np.ndarray) -> None:
+        super().__init__(pairs.sentences1, pairs.sentences2, pairs.gold, similarity_fn_names=SIMILARITIES, write_csv=False)
+        self._vectors = iter((first, second))
 
-    def embed_inputs(self, model: SentenceTransformer, sentences: Any, **_: Any) -> np.ndarray:
-        """Encode (n) texts to (n, dim) fp32."""
-        chunks = []
-        for start in range(0, len(sentences), CHUNK_TEXTS):
-            self._between(self._done, 2 * len(self.sentences1))
-            texts = sentences[start : start + CHUNK_TEXTS]
-            chunks.append(model.encode(texts, batch_size=self.batch_size, show_progress_bar=False))
-            self._done += len(texts)
-        return np.concatenate(chunks)
+    def embed_inputs(self, *_: Any, **__: Any) -> np.ndarray:
+        """Return the next (n, dim) embeddings."""
+        return next(self._vectors)
 
     def store_metrics_in_model_card_data(self, *_: Any, **__: Any) -> None:
         """Keep nothing: the library's model card would carry training sentences."""
 
 
-def score_pairs(
-    model: SentenceTransformer, pairs: EvaluationSet, batch_size: int, between: Between = lambda _done, _total: None
-) -> dict[str, float]:
-    """Return the ten figures: Pearson and Spearman of cosine, dot, Manhattan, Euclidean, and their maxima, in -1..1.
+def embed_pairs(
+    model: SentenceTransformer, pairs: EvaluationSet, batch_size: int, between: Between = lambda _done, _total: None,
+    precision: str = "fp32",
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the embeddings of first and second texts, two of (n, dim) in fp32, reckoned in `precision` on the way.
 
     `between` is called before each chunk of texts with how many are done, and may raise to leave.
+    """
+    model.eval()
+    sides, done = [], 0
+    for texts in (pairs.sentences1, pairs.sentences2):
+        chunks = []
+        for start in range(0, len(texts), CHUNK_TEXTS):
+            between(done, 2 * len(texts))
+            chunk = texts[start : start + CHUNK_TEXTS]
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bf16"):
+                chunks.append(np.asarray(model.encode(chunk, batch_size=batch_size, show_progress_bar=False), np.float32))
+            done += len(chunk)
+        sides.append(np.concatenate(chunks))
+    return sides[0], sides[1]
+
+
+def figures_of(model: SentenceTransformer, pairs: EvaluationSet, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """Return the ten figures: Pearson and Spearman of cosine, dot, Manhattan, Euclidean, and their maxima, in -1..1.
 
     Raises:
         DivergenceError: the embeddings are NaN or all alike, so that no correlation exists.
     """
-    model.eval()
-    figures = {name: float(value) for name, value in _InterruptibleEvaluator(pairs, batch_size, between)(model).items()}
+    figures = {name: float(value) for name, value in _OfVectors(pairs, first, second)(model).items()}
     if not all(math.isfinite(value) for value in figures.values()):
         raise DivergenceError(
             "The model gives every text the same embedding, or none that is a number: its space has collapsed. "
             "Lower the learning rate and start again."
         )
     return figures
+
+
+def score_pairs(
+    model: SentenceTransformer, pairs: EvaluationSet, batch_size: int, between: Between = lambda _done, _total: None
+) -> dict[str, float]:
+    """Return the ten figures of a model in fp32.
+
+    Raises:
+        DivergenceError: as of `figures_of`.
+    """
+    return figures_of(model, pairs, *embed_pairs(model, pairs, batch_size, between))
+
+
+def some_of(pairs: EvaluationSet, count: int) -> tuple[EvaluationSet, np.ndarray]:
+    """Return `count` of the pairs, the same ones for everybody, and which rows they are; all where there are no more."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(pairs.gold))[:count])
+    some = replace(
+        pairs,
+        sentences1=[pairs.sentences1[row] for row in rows],
+        sentences2=[pairs.sentences2[row] for row in rows],
+        gold=[pairs.gold[row] for row in rows],
+        sha256=f"{pairs.sha256} {len(rows)}" if len(rows) < len(pairs.gold) else pairs.sha256,
+    )
+    return some, rows
 
 
 def score_record(pairs: EvaluationSet, figures: dict[str, float], seconds: float) -> dict[str, Any]:
@@ -131,15 +159,19 @@ def score_record(pairs: EvaluationSet, figures: dict[str, float], seconds: float
 
 
 def score_model(
-    fingerprint: str, pairs: EvaluationSet, runs_dir: Path, measure: Callable[[], dict[str, float]]
-) -> dict[str, Any]:
-    """Return a model's score record from the cache, or measure and keep it; other weights or pairs are another record."""
+    fingerprint: str, pairs: EvaluationSet, runs_dir: Path, measure: Callable[[], dict[str, float]],
+    more: Callable[[], dict[str, Any]] = dict,
+) -> dict[str, Any]:  # fmt: skip
+    """Return a model's score record from the cache, or measure and keep it; other weights or pairs are another record.
+
+    `more` is asked for further entries of the record once `measure` has run.
+    """
     key = json.dumps([fingerprint, pairs.id, pairs.sha256, library_versions()])
     path = runs_dir / ".scores" / hashlib.sha256(key.encode()).hexdigest()[:32] / "score.json"
     record: dict[str, Any] | None = read_json(path)
     if record is None:
         began = time.monotonic()
-        record = score_record(pairs, measure(), time.monotonic() - began)
+        record = score_record(pairs, measure(), time.monotonic() - began) | more()
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, record)
     return record

@@ -74,7 +74,7 @@ class MeasureEvent:
 
     type: ClassVar[str] = "measure"
     step: int
-    alignment: float
+    alignment: float | None
     uniformity: float
     random_cosine: float
     auc: float | None
@@ -124,12 +124,17 @@ def read_events(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
     yield from events
 
 
-def events_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
-    """Return the whole lines after `offset` as events, and the offset behind the last of them."""
+def events_from(path: Path, offset: int, most_bytes: int = -1) -> tuple[list[dict[str, Any]], int]:
+    """Return the whole lines after `offset` as events, and the offset behind the last of them.
+
+    With `most_bytes` that much is read at once, or else everything where not even one line is so short.
+    """
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            chunk = file.read()
+            chunk = file.read(most_bytes)
+            if len(chunk) == most_bytes and b"\n" not in chunk:
+                chunk += file.read()
     except FileNotFoundError:
         return [], offset
     whole, newline, _rest = chunk.rpartition(b"\n")

@@ -24,6 +24,7 @@ from core.machine import read_machine
 from core.models import load_model
 from core.prepare import classes_of, prepare
 from core.rows import Asked, load_rows
+from core.sampling import BucketedBatchSampler, BucketedNoDuplicatesBatchSampler
 from core.seen_batch import view_of
 from core.settings import settle, settled_values, shape_for
 from core.training_run import TrainingRun
@@ -37,8 +38,10 @@ MOST_ROWS, MOST_ROWS_ALONE = 512, 64
 SAMPLERS: Mapping[str, type[DefaultBatchSampler]] = MappingProxyType(
     {"no_duplicates": NoDuplicatesBatchSampler, "group_by_label": GroupByLabelBatchSampler}
 )
-SAMPLED: Mapping[str, str] = MappingProxyType(
+SAMPLED: Mapping[str | type, str] = MappingProxyType(
     {
+        BucketedNoDuplicatesBatchSampler: "texts of like length, no text twice",
+        BucketedBatchSampler: "texts of like length",
         "no_duplicates": "at random, no text twice",
         "group_by_label": "at random, two texts of a class at a time",
         "batch_sampler": "at random",
@@ -94,12 +97,12 @@ def before_first_step(log: "RunLog") -> TrainingRun:
     return TrainingRun(log, config, machine, settings, prepared, prepared.frame(), default_evaluation_set(places), model, 1)
 
 
-def first_batch(examples: pd.DataFrame, sampler: str, batch_size: int, seed: int) -> list[int]:
+def first_batch(examples: pd.DataFrame, sampler: str | type[DefaultBatchSampler], batch_size: int, seed: int) -> list[int]:
     """Return the rows of the batch that the library's trainer draws first.
 
     Args:
         examples: as the loss binds them; the columns `label` and `score` hold no text.
-        sampler: "no_duplicates", "group_by_label" or "batch_sampler".
+        sampler: a class, or the library's name for one: "no_duplicates", "group_by_label" or "batch_sampler".
         batch_size: examples a step, on one device.
         seed: the run's.
 
@@ -112,8 +115,9 @@ def first_batch(examples: pd.DataFrame, sampler: str, batch_size: int, seed: int
         "generator": generator, "seed": seed,
     }  # fmt: skip
     try:
-        if sampler in SAMPLERS:
-            return next(iter(SAMPLERS[sampler](dataset, **told)))
+        own = SAMPLERS.get(sampler) if isinstance(sampler, str) else sampler
+        if own is not None:
+            return next(iter(own(dataset, **told)))
         return next(iter(DefaultBatchSampler(RandomSampler(dataset, generator=generator), **told)))
     except ValueError as error:
         raise ConfigError(

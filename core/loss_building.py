@@ -1,12 +1,14 @@
 """What the trainer gets: the prepared examples as the loss binds them, and the loss itself."""
 
 import shutil
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
+from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.losses import BatchHardTripletLossDistanceFunction, TripletDistanceMetric
 from sentence_transformers.sentence_transformer.modules import Normalize
@@ -19,6 +21,7 @@ from core.losses import loss_spec
 from core.model_parts import freeze_layers
 from core.models import load_plain
 from core.negatives import telling
+from core.sampling import BucketedBatchSampler, BucketedNoDuplicatesBatchSampler
 
 if TYPE_CHECKING:
     from core.training_run import TrainingRun
@@ -43,18 +46,26 @@ def build_dataset(run: "TrainingRun") -> Dataset:
         frame = frame.assign(label=_margins(run, frame))
     dataset = Dataset.from_pandas(frame, preserve_index=False)
     if run.prepared.shape == DAMAGED_PAIRS:
-        dataset.set_transform(_FreshNoise(run.config.seed))
+        dataset.set_transform(FreshNoise(run.config.seed))
     return dataset
 
 
-class _FreshNoise:
-    """Deletes other words each time a text is read; the file holds one draw, for the person to look at."""
+class FreshNoise:
+    """Deletes other words of a text in each epoch; the file holds one draw, for the person to look at.
+
+    What is deleted follows from seed, epoch and text alone, so that a run which goes on from a checkpoint reads the same.
+    """
 
     def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
+        self.epoch = 0
 
     def __call__(self, batch: dict[str, list[str]]) -> dict[str, list[str]]:
-        return {"damaged": [delete_words(text, self._rng) for text in batch["original"]], "original": batch["original"]}
+        """Return texts as they are read: with what is left of them beside each."""
+        return {"damaged": [self._damage(text) for text in batch["original"]], "original": batch["original"]}
+
+    def _damage(self, text: str) -> str:
+        return delete_words(text, np.random.default_rng((self._seed, self.epoch, zlib.crc32(text.encode()))))
 
 
 def _teacher_vectors(run: "TrainingRun", texts: list[str]) -> np.ndarray:
@@ -158,9 +169,16 @@ def _build_denoising(run: "TrainingRun") -> torch.nn.Module:
     return built
 
 
-def batch_sampler(run: "TrainingRun") -> str:
-    """Return the library's name of the sampler: equal texts apart where they would be false negatives, classes together."""
+def batch_sampler(run: "TrainingRun") -> str | type[DefaultBatchSampler]:
+    """Return the sampler: ours, or the library's name of its own.
+
+    Equal texts come apart where they would be false negatives, and the texts of a class together where the loss asks for it;
+    else `sampler` says whether texts of like length do.
+    """
     spec = loss_spec(run.config.loss)
     if spec.by_label:
         return "group_by_label"
-    return "no_duplicates" if spec.in_batch_negatives and run.prepared.shape != PLAIN_TEXTS else "batch_sampler"
+    apart = spec.in_batch_negatives and run.prepared.shape != PLAIN_TEXTS
+    if run.settings["sampler"] == "bucketed":
+        return BucketedNoDuplicatesBatchSampler if apart else BucketedBatchSampler
+    return "no_duplicates" if apart else "batch_sampler"

@@ -123,3 +123,16 @@ def limit_length(model: SentenceTransformer, max_seq_length: int) -> None:
     if max_seq_length > most:
         raise ConfigError("max_seq_length", f"{max_seq_length} is more than this model reads; choose {most} or less.")
     model.max_seq_length = max_seq_length
+
+
+def keep_fewer_activations(model: torch.nn.Module) -> None:
+    """Reckon activations again in the backward pass in place of keeping them (Chen et al. 2016, arXiv:1604.06174).
+
+    Raises:
+        ConfigError: the model keeps none that could be left out.
+    """
+    able: list[Any] = [part for part in model.modules() if getattr(part, "supports_gradient_checkpointing", False)]
+    if not able:
+        raise ConfigError("gradient_checkpointing", "this model keeps no activations that could be left out; switch it off.")
+    for part in able:
+        part.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})

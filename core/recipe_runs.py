@@ -58,6 +58,10 @@ def fine_tune(size: str) -> Chain:
     return (_on_nli("fine-tune", size, "mnr", base_model="all-minilm-l6-v2", examples="triplets", negatives="hard"),)
 
 
+# STSB's train part holds pairs that people scored: 1,000 of them teach more of likeness than NLI's labels do.
+GOLD: dict[str, Any] = {"data": "stsb", "max_rows": 1_000}
+
+
 def _cross_encoder(recipe: str, size: str, **rows: object) -> RunConfig:
     """Return the run that teaches a cross-encoder the scores of gold rows."""
     base = BOOK_BASE if size == "book" else "all-minilm-l6-v2"
@@ -69,9 +73,7 @@ def _cross_encoder(recipe: str, size: str, **rows: object) -> RunConfig:
 
 def augmented_sbert(size: str) -> Chain:
     """A cross-encoder from gold rows, then a bi-encoder from gold and silver ones."""
-    # STSB's train part holds pairs that people scored: 1,000 of them teach more of likeness than NLI's labels do.
-    instant = {"data": "stsb", "max_rows": 1_000}
-    gold, amount = ({"max_rows": 10_000}, 40_000) if size == "book" else (instant, 2_000)
+    gold, amount = ({"max_rows": 10_000}, 40_000) if size == "book" else (GOLD, 2_000)
     silver = {"judge": PREVIOUS, "pairs": "given", "amount": amount}
     then = _on_nli("augmented-sbert", size, "cosine-similarity", **{"examples": "scored-pairs", "silver": silver} | gold)
     return (_cross_encoder("augmented-sbert", size, **gold), then)
@@ -124,7 +126,7 @@ def domain_adaptation(size: str) -> Chain:
 
 def margin_mse(size: str) -> Chain:
     """A cross-encoder, then its margins on mined negatives."""
-    first = _cross_encoder("margin-mse", size, max_rows=500)
+    first = _cross_encoder("margin-mse", size, **GOLD)
     then = _on_nli("margin-mse", size, "margin-mse", examples="triplets", negatives="semi-hard", teacher=PREVIOUS)
     return (first, then)
 

@@ -20,7 +20,7 @@ from core.places import Places
 from core.prompts import prompts_of
 from core.sources import peek
 
-Origin = Literal["yours", "recipe", "automatic"]
+Origin = Literal["yours", "recipe", "automatic", "adjusted"]
 
 DEFAULTS = RunConfig().model_dump()
 # Every recipe says these, also where it says what would be taken anyway.
@@ -37,9 +37,9 @@ DEFAULT_TEACHER = "all-minilm-l6-v2"
 AUTOMATIC: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         STATIC: MappingProxyType({"learning_rate": 5e-3, "batch_size": 256, "eval_batch_size": 512, "evaluations": 10}),
-        SENTENCE: MappingProxyType({"learning_rate": 2e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 3}),
-        PRETRAINED: MappingProxyType({"learning_rate": 5e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 3}),
-        RANDOM: MappingProxyType({"learning_rate": 5e-4, "batch_size": 64, "eval_batch_size": 128, "evaluations": 5}),
+        SENTENCE: MappingProxyType({"learning_rate": 2e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 10}),
+        PRETRAINED: MappingProxyType({"learning_rate": 5e-5, "batch_size": 32, "eval_batch_size": 64, "evaluations": 10}),
+        RANDOM: MappingProxyType({"learning_rate": 5e-4, "batch_size": 64, "eval_batch_size": 128, "evaluations": 10}),
     }
 )
 
@@ -238,7 +238,8 @@ def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_step
         "max_grad_norm": 1.0,
         "gradient_checkpointing": False,
         "sampler": "shuffled" if kind == STATIC else "bucketed",
-        "best_by": "spearman_cosine",
+        # A person's own rows say best what the model is for.
+        "best_by": "held_out" if holdout_share(config) else "spearman_cosine",
     }
 
 

@@ -15,6 +15,7 @@ from core.errors import RunError
 from core.files import read_json, write_json
 from core.jobs import FETCHING, JOB_FOLDERS
 from core.locks import lock
+from core.memory_events import memory_kills
 from core.prepared import MINED, PREPARED
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.quick_jobs import LOOKED, TRIED
@@ -41,6 +42,10 @@ PRELOADED = (
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 
 
+# How a process ends that the kernel, or somebody, killed.
+KILLED = -9
+
+
 class Supervisor:
     """Keeps one runs folder: starts what is queued, one at a time, and writes the last word on what died."""
 
@@ -52,6 +57,7 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self.folders: dict[str, RunFolder] = {}
         self.kill_at: dict[str, float] = {}
+        self._memory_kills: dict[str, int] = {}
         self._heard: dict[str, tuple[float | None, float]] = {}
         self._known_final: dict[str, tuple[int, int]] = {}
         self._busy_until = time.monotonic() + IDLE_SECONDS
@@ -167,12 +173,13 @@ class Supervisor:
         if run.is_cancelled():
             _finish(run, "stopped", "Cancelled; nothing was kept.")
             return
-        how = signal_name(code) if isinstance(code, int) else code
-        last = run.last_log_lines()
+        out_of_memory = code == KILLED and memory_kills() > self._memory_kills.get(run.id, memory_kills())
+        how = "the machine's memory ran out" if out_of_memory else signal_name(code) if isinstance(code, int) else code
+        way_out = "Resume it with half the batch." if out_of_memory else "Resume it, or start it again."
         error: dict[str, object] = {
-            "kind": "interrupted",
-            "message": f"The worker's process is gone ({how}). Start the run again.",
-            "log": last,
+            "kind": "memory" if out_of_memory else "interrupted",
+            "message": f"The worker's process is gone ({how}). {way_out}",
+            "log": run.last_log_lines(),
         }
         _finish(run, "interrupted", f"The worker's process is gone ({how}).", error)
 
@@ -200,6 +207,7 @@ class Supervisor:
         What needs no torch is spawned, without its memory; and so is what asks the Hub: the libraries here are offline.
         """
         self.folders[run.id] = run
+        self._memory_kills[run.id] = memory_kills()
         if lane not in FORKED:
             online = dict.fromkeys(OFFLINE) if lane == FETCHING else {}
             self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path, online)

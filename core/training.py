@@ -1,98 +1,117 @@
 """One training run from its folder to its folder: load, score, train, score, save."""
 
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+import torch
+from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from transformers import PrinterCallback
 
-from core.checkpoints import BestCheckpoint, save_model
-from core.classification import classes_record, load_labelled, score_classes
-from core.errors import MissingDataError
-from core.evaluation import Between, score_model, score_pairs, score_record, write_score
-from core.events import EvaluationEvent, NoticeEvent
-from core.held_out import can_be_scored, held_out_record, score_held_out
+from core.adjusting import make_smaller
+from core.checkpoints import BestCheckpoint, forget_checkpoints, latest_checkpoint, save_model
+from core.errors import MachineError
+from core.events import NoticeEvent
+from core.files import read_json, write_json
+from core.live_evaluation import Course, LiveEvaluation
 from core.loss_building import batch_sampler, build_dataset, build_loss
-from core.models import leave_mixed_precision, merge_adapters, model_fingerprint
+from core.models import leave_mixed_precision, merge_adapters
 from core.probes import ProbeSnapshots
 from core.prompts import column_prompts, prompts_of
+from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
+from core.run_scores import measure_untouched, score_after
+from core.time_budget import TimeBudget
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
-from core.training_watch import TrainingWatch
+from core.training_watch import TrainingWatch, watch_over
+
+# What saving takes, beyond a second: bytes a second of a slow disk.
+SAVED_BYTES_A_SECOND = 50e6
+# Scoring may be slower the second time; and half of a short budget is left to train in any case.
+SLOWER, MOST_RESERVED = 1.3, 0.5
 
 
 def train(log: RunLog) -> None:
-    """Do the run that the folder asks for, and leave its model, scores, events and map there.
+    """Do the run that the folder asks for, or go on with it from its checkpoint; leave model, scores, events and map there.
 
     Raises:
         StudioError: something a person can mend; nothing was lost.
     """
+    while True:
+        try:
+            run = load(log)
+            course = measure_untouched(run)
+        except Stopped:
+            log.end("stopped", "Stopped before the first step; there is no model.")
+            return
+        if fits_in_memory(run, partial(train_and_finish, run, course)):
+            return
+
+
+def fits_in_memory(run: TrainingRun, work: Callable[[], None]) -> bool:
+    """Do the work; where a GPU's memory is too small for it, write down how to go on with less, and return False.
+
+    Raises:
+        MachineError: nothing is left to lower.
+    """
     try:
-        run = load(log)
-        measure_untouched(run)
-    except Stopped:
-        log.end("stopped", "Stopped before the first step; there is no model.")
-        return
-    log.enter("training", f"{run.total_steps} steps of {run.settings['batch_size']} examples")
+        work()
+        return True
+    except torch.OutOfMemoryError:
+        smaller = make_smaller(run.log.run.path, run.config, run.settings, "the GPU's memory was too small")
+        if smaller is None:
+            raise MachineError(
+                "The GPU's memory is too small even for the smallest batch; choose a smaller base model or max_seq_length."
+            ) from None
+    run.log.write(NoticeEvent(f"The GPU's memory is full. The run goes on with {smaller}."))
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return False
+
+
+def train_and_finish(run: TrainingRun, course: Course) -> None:
+    """Train from the latest checkpoint or from the first step, then keep what came of it."""
+    log, latest = run.log, latest_checkpoint(run.log.run.path)
+    going_on = " going on from its checkpoint" if latest else ""
+    how_long = f"{run.settings['time_budget_seconds']:g} s" if run.settings["time_budget_seconds"] else f"{run.total_steps} steps"
+    log.enter("training", f"{how_long} of {run.settings['batch_size']} examples{going_on}")
     best = BestCheckpoint(log.run.path / "checkpoints", run.settings["best_by"])
-    watch = TrainingWatch(run.log, run.total_steps, run.settings, lambda model, step: evaluate_live(run, model, step), best)
-    build_trainer(run, watch).train()
+    evaluation, trainer = LiveEvaluation(log, run.settings, course, best), build_trainer(run)
+    watch = watch_over(trainer, run, evaluation, budget_of(run))
+    began = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+    watching = {
+        "train_seconds": round(time.monotonic() - began, 3),
+        "live_seconds": round(watch.live_seconds, 3),
+        "evaluation_seconds": round(evaluation.seconds, 3),
+    }
+    write_json(log.run.path / "resolved.json", log.run.resolved() | {"watching": watching})
     finish(run, watch, best)
 
 
-def measure_untouched(run: TrainingRun) -> None:
-    """Score the model before its first step; the dashed line of the page.
-
-    Raises:
-        Stopped: somebody pressed Stop meanwhile.
-    """
-    run.log.enter("baseline", f"Scoring the untouched model on {run.pairs.id}")
-
-    def between(done: int, total: int) -> None:
-        run.log.raise_if_stopped()
-        run.log.progress("Scoring the untouched model", done, total)
-
-    def measure() -> dict[str, float]:
-        return score_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
-
-    runs_dir = run.log.run.runs_dir
-    record = score_model(model_fingerprint(run.config, runs_dir, run.config.seed), run.pairs, runs_dir, measure)
-    write_score(run.log.run.path, "before", record)
-    run.log.write(EvaluationEvent(0, run.pairs.id, len(run.pairs.gold), record["figures"], untouched=True))
-    score_own(run, "before", between)
-    score_labels(run, "before", between)
-    if run.settings["snapshots"]:
-        ProbeSnapshots(run.log.run.path / "snapshots").take(run.model, 0, run.settings["eval_batch_size"])
-    run.log.raise_if_stopped()
+def budget_of(run: TrainingRun) -> TimeBudget | None:
+    """Return the budget of time that was asked for; its reserve is what scoring took before, and what saving may take."""
+    seconds = run.settings["time_budget_seconds"]
+    if not seconds:
+        return None
+    size = sum(weights.numel() * weights.element_size() for weights in run.model.parameters())
+    before = (read_json(path) or {} for path in (run.log.run.path / "scores").glob("*.before.json"))
+    scoring = sum(float(score.get("seconds", 0)) for score in before)
+    reserve = 1 + SLOWER * scoring + size / SAVED_BYTES_A_SECOND
+    return TimeBudget(seconds, run.began, min(reserve, MOST_RESERVED * seconds), run.settings)
 
 
-def evaluate_live(run: TrainingRun, model: SentenceTransformer, step: int) -> dict[str, float]:
-    """Score the model in the middle of training, tell it, and hand the model back in training mode.
-
-    Raises:
-        Stopped: somebody pressed Stop twice.
-    """
-    figures = score_pairs(model, run.pairs, run.settings["eval_batch_size"], lambda _done, _total: run.log.raise_if_skipped())
-    model.train()
-    run.log.write(EvaluationEvent(step, run.pairs.id, len(run.pairs.gold), figures))
-    return figures
+class _Trainer(Resumable, SentenceTransformerTrainer):
+    """The library's trainer, made resumable."""
 
 
-class _Trainer(SentenceTransformerTrainer):
-    """The library's trainer without its model card, which would carry training sentences."""
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Leave it out."""
-
-
-def build_trainer(run: TrainingRun, watch: TrainingWatch) -> SentenceTransformerTrainer:
+def build_trainer(run: TrainingRun) -> SentenceTransformerTrainer:
     """Build the trainer on the prepared examples; the loss binds their columns by order."""
     trainer = _Trainer(
         model=run.model,
         args=training_arguments(run),
         train_dataset=build_dataset(run),
         loss=build_loss(run),
-        callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -127,49 +146,15 @@ def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None
         kept_step = max(1, best.step or watch.last_step)
         snapshots.take(run.model, kept_step, run.settings["eval_batch_size"])
         snapshots.project(kept_step)
-    ending = f"Stopped after step {watch.last_step}" if stopped else f"Finished {watch.last_step} steps"
-    log.end("stopped" if stopped else "done", f"{ending}; the model is saved.", has_model=True)
+    if not stopped:
+        forget_checkpoints(log.run.path)
+        best.forget()
+    log.end("stopped" if stopped else "done", ending_of(watch, stopped), has_model=True)
 
 
-def score_after(run: TrainingRun) -> None:
-    """Score the kept model on all pairs, in fp32.
-
-    Raises:
-        Stopped: somebody pressed Stop a second time.
-    """
-
-    def between(done: int, total: int) -> None:
-        run.log.raise_if_skipped()
-        run.log.progress("Scoring the trained model", done, total)
-
-    between(0, 2 * len(run.pairs.gold))
-    began = time.monotonic()
-    figures = score_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
-    write_score(run.log.run.path, "after", score_record(run.pairs, figures, time.monotonic() - began))
-    score_own(run, "after", between)
-    score_labels(run, "after", between)
-
-
-def score_own(run: TrainingRun, which: str, between: Between) -> None:
-    """Score the model on the held-out part of the person's own rows, where there is one that has a figure."""
-    if not can_be_scored(run.prepared):
-        return
-    began = time.monotonic()
-    figures = score_held_out(run.model, run.prepared, run.settings["eval_batch_size"], between)
-    write_score(run.log.run.path, which, held_out_record(run.prepared, figures, time.monotonic() - began))
-    said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-    run.log.write(NoticeEvent(f"Held-out part {which} training: {said}"))
-
-
-def score_labels(run: TrainingRun, which: str, between: Between) -> None:
-    """Score how well labelled texts are told apart, where the configuration asks for it and they are here."""
-    for data in run.config.also_score:
-        try:
-            parts = load_labelled(data, run.log.places)
-        except MissingDataError as error:
-            run.log.write(NoticeEvent(f"{data} is not scored: {error}"))
-            continue
-        began = time.monotonic()
-        figures = score_classes(run.model, parts, run.settings["eval_batch_size"], between)
-        write_score(run.log.run.path, which, classes_record(data, parts, figures, began))
-        run.log.write(NoticeEvent(f"Accuracy on {data} test {which} training: {figures['accuracy']:.4f}"))
+def ending_of(watch: TrainingWatch, stopped: bool, what: str = "model") -> str:
+    """Return the sentence that says how training ended."""
+    if stopped:
+        return f"Stopped after step {watch.last_step}; the {what} is saved."
+    why = f", since {watch.ended_early}" if watch.ended_early else ""
+    return f"Finished {watch.last_step} steps{why}; the {what} is saved."

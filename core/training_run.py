@@ -1,7 +1,8 @@
 """What the phases of one training run share: its settings, examples, model and evaluation set."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
+from core.adjusting import adjusted_config, adjustments
 from core.augmentation import with_silver
 from core.base_models import STATIC, kind_of
 from core.book import short_of_the_book
@@ -18,14 +20,17 @@ from core.estimate import estimate, measured_peak, refuse_if_too_much
 from core.evaluation import EvaluationSet, default_evaluation_set
 from core.events import NoticeEvent
 from core.files import write_json
+from core.held_out import can_be_scored
 from core.machine import Machine, read_machine
 from core.model_facts import read_facts
+from core.model_parts import keep_fewer_activations
 from core.models import load_model
 from core.precision import measured_machine
 from core.prepare import prepare
 from core.prepared import PreparedExamples
 from core.run_log import RunLog
-from core.settings import Setting, settle, settled_as_json, settled_values, shape_for
+from core.settings import AUTOMATIC, Setting, settle, settled_as_json, settled_values, shape_for
+from core.time_budget import UNKNOWN_STEPS
 
 WHAT_LEARNS = {"cross-encoder": "a cross-encoder of both texts at once"}
 # Of the prepared file's report: what the numbers depend on, and no example of a text.
@@ -48,6 +53,7 @@ class TrainingRun:
     pairs: EvaluationSet
     model: Any
     total_steps: int
+    began: float = field(default_factory=time.monotonic)
 
 
 def load_bi_encoder(config: RunConfig, runs_dir: Path, machine: Machine) -> SentenceTransformer:
@@ -57,7 +63,8 @@ def load_bi_encoder(config: RunConfig, runs_dir: Path, machine: Machine) -> Sent
 
 def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] = load_bi_encoder) -> TrainingRun:
     """Prepare the examples, load the model, and write down every value that will be used."""
-    config, places = log.run.config(), log.places
+    began, places = time.monotonic(), log.places
+    config = adjusted_config(log.run.config(), log.run.path)
     log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, {WHAT_LEARNS.get(config.kind, config.loss)}"))
     kind = kind_of(config.base_model, log.run.runs_dir)
     # A static model trains in fp32 anyway.
@@ -82,12 +89,35 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
     set_seed(config.seed)
     model = load_the_model(config, log.run.runs_dir, machine)
+    if settings["gradient_checkpointing"]:
+        keep_fewer_activations(model)
     total_steps = count_steps(settings, len(examples))
     settled = settle(config, kind, machine, total_steps, report["kind"], log.run.runs_dir)
     settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
+    settled |= {key: Setting(value, "adjusted") for key, value in adjustments(log.run.path).items()}
+    if settled["best_by"].value == "held_out" and not can_be_scored(prepared):
+        settled["best_by"] = without_held_out(config, settled["best_by"])
     described = describe(config, machine, settled, prepared, pairs, model)
     write_json(log.run.path / "resolved.json", described | {"memory": {"foreseen_bytes": foreseen}})
-    return TrainingRun(log, config, machine, settled_values(settled), prepared, examples, pairs, model, total_steps)
+    settings = settled_values(settled) | {
+        "eval_every_is_yours": settled["eval_every"].origin != "automatic",
+        "evaluations": AUTOMATIC[kind]["evaluations"],
+    }
+    return TrainingRun(log, config, machine, settings, prepared, examples, pairs, model, total_steps, began)
+
+
+def without_held_out(config: RunConfig, best_by: Setting) -> Setting:
+    """Return what decides about the best step where no held-out part has a figure.
+
+    Raises:
+        ConfigError: a person asked for the held-out part.
+    """
+    if best_by.origin != "automatic":
+        raise ConfigError(
+            "best_by",
+            f"{config.data[:60]} has no held-out part that gives a figure; set holdout=0.1, or choose best_by=spearman_cosine.",
+        )
+    return Setting("spearman_cosine", "automatic")
 
 
 def foresee(config: RunConfig, settings: dict[str, Any], report: dict[str, Any], machine: Machine, runs_dir: Path) -> int:
@@ -110,7 +140,9 @@ def note_peak(log: RunLog) -> None:
 
 
 def count_steps(settings: dict[str, Any], examples: int) -> int:
-    """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`."""
+    """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`; with a budget of time, too many."""
+    if settings["time_budget_seconds"]:
+        return UNKNOWN_STEPS
     batches = -(-examples // settings["batch_size"])
     steps_an_epoch = -(-batches // settings["gradient_accumulation"])
     steps: int = max(1, round(steps_an_epoch * settings["epochs"]))
@@ -152,7 +184,6 @@ def shared_arguments(run: TrainingRun) -> dict[str, Any]:
         "warmup_steps": settings["warmup"],
         "weight_decay": settings["weight_decay"],
         "max_grad_norm": settings["max_grad_norm"],
-        "gradient_checkpointing": settings["gradient_checkpointing"],
         "bf16": settings["precision"] == "bf16",
         "fp16": settings["precision"] == "fp16",
         "use_cpu": run.machine.device == "cpu",
@@ -161,6 +192,7 @@ def shared_arguments(run: TrainingRun) -> dict[str, Any]:
         # A NaN must show as NaN: the filter would draw it as a loss of zero.
         "logging_nan_inf_filter": False,
         "save_strategy": "no",
+        "save_total_limit": 1,
         "report_to": "none",
         "disable_tqdm": True,
     }

@@ -1,58 +1,116 @@
-"""The one callback: turns what the trainer does into events, evaluates in between, and hears Stop."""
+"""The one callback: turns what the trainer does into events, evaluates in between, keeps checkpoints, and hears Stop."""
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from sentence_transformers import SentenceTransformer
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from core.checkpoints import BestCheckpoint
 from core.errors import DivergenceError
-from core.events import StepEvent
+from core.events import NoticeEvent, StepEvent
+from core.live_evaluation import LiveEvaluation
+from core.loss_building import FreshNoise
 from core.run_log import RunLog, Stopped
+from core.sampling import BatchMeter
+from core.step_clock import StepClock
+from core.time_budget import TimeBudget
+from core.training_run import TrainingRun
 
 GROUP_SECONDS = 0.1
-RATE_WINDOW_SECONDS = 5.0
+# A checkpoint a minute, and never more than a twentieth of the time.
+CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 60.0, 0.05
+# The first steps are slower than the rest: of these many the speed is read.
+SPEED_STEPS, SPEED_SECONDS = 4, 1.0
+
+
+class Watched(NamedTuple):
+    """What a run is watched with: where it tells, how it is evaluated, its meter of tokens and its budget of time, if any."""
+
+    log: RunLog
+    evaluation: LiveEvaluation
+    meter: BatchMeter
+    budget: TimeBudget | None
+
+
+def watch_over(trainer: Trainer, run: TrainingRun, evaluation: LiveEvaluation, budget: TimeBudget | None) -> "TrainingWatch":
+    """Put the callback and the meter of tokens into a trainer, and return the callback."""
+    meter = BatchMeter(trainer.data_collator)
+    trainer.data_collator = meter
+    watch = TrainingWatch(Watched(run.log, evaluation, meter, budget), run.settings, run.total_steps)
+    trainer.add_callback(watch)
+    return watch
 
 
 class TrainingWatch(TrainerCallback):
     """Writes at most ten step events a second; steps between them are one event with mean, least and greatest loss."""
 
-    def __init__(
-        self,
-        log: RunLog,
-        total_steps: int,
-        settings: dict[str, Any],
-        evaluate: Callable[[SentenceTransformer, int], dict[str, float]],
-        best: BestCheckpoint,
-    ) -> None:
-        self._log = log
-        self._total = total_steps
+    def __init__(self, watched: Watched, settings: dict[str, Any], total_steps: int) -> None:
+        self._log, self._evaluation, self._meter, self._budget = watched
         self._settings = settings
-        self._evaluate = evaluate
-        self._best = best
+        self._total = total_steps
         self._losses: list[float] = []
         self._latest: dict[str, Any] = {}
         self._written_at = 0.0
-        self._clock = _StepClock(settings["batch_size"] * settings["gradient_accumulation"])
+        self._saved_at, self._saving = time.monotonic(), 0.0
+        self._planned = False
+        self._clock = StepClock(settings["batch_size"] * settings["gradient_accumulation"])
         self.last_step = 0
+        self.ended_early = ""
+        self.live_seconds = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the clock when the first batch is fetched."""
         self._clock.start()
+        self._meter.take()
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Count the step, and end training after it if somebody pressed Stop."""
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Tell texts that are damaged anew each epoch which one it is."""
+        dataset = getattr(kwargs.get("train_dataloader"), "dataset", None)
+        noise = getattr(dataset, "format", {}).get("format_kwargs", {}).get("transform")
+        if isinstance(noise, FreshNoise):
+            noise.epoch = int(state.epoch or 0)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Count the step; plan once the speed is known; end training after it where somebody or the budget says so."""
         self._log.has_stepped = True
         self.last_step = state.global_step
         self._clock.tick()
+        if not self._planned and (self._clock.steps >= SPEED_STEPS and self._clock.seconds >= SPEED_SECONDS):
+            self._plan(state, kwargs.get("lr_scheduler"))
         if self._log.stop_wish():
+            control.should_training_stop = control.should_save = True
+        elif self._budget and self._budget.is_over():
             control.should_training_stop = True
+        if control.should_training_stop and not self._planned:
+            self._plan(state, None)
         if self._is_due(state, control):
             # The trainer logs right after this: an evaluation wants the loss of its own step beside it.
             control.should_log = True
+        if self._wants_checkpoint(state) and not control.should_training_stop:
+            control.should_save = True
+
+    def _plan(self, state: TrainerState, scheduler: Any) -> None:
+        self._planned = True
+        if self._budget is not None:
+            if scheduler is not None:
+                self._total = self._budget.plan(state, scheduler, self._clock.seconds_per_step())
+                self._log.write(NoticeEvent(f"{self._total:,} steps fit into the time that was given"))
+            else:
+                self._total = state.global_step
+        self._evaluation.plan(self._total, self._clock.seconds_per_step())
+
+    def _is_due(self, state: TrainerState, control: TrainerControl) -> bool:
+        return self._evaluation.is_due(state.global_step, bool(control.should_training_stop))
+
+    def _wants_checkpoint(self, state: TrainerState) -> bool:
+        if self._settings["save_every"]:
+            return bool(state.global_step % self._settings["save_every"] == 0)
+        return time.monotonic() - self._saved_at > max(CHECKPOINT_SECONDS, self._saving / CHECKPOINT_SHARE)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Take the time that a checkpoint took out of the speed, and wait longer for the next one the longer it took."""
+        self._saving = self._clock.resume()
+        self._saved_at = time.monotonic()
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **kwargs: Any
@@ -60,18 +118,19 @@ class TrainingWatch(TrainerCallback):
         """Take a loss, and evaluate where it is due: the trainer logs after `on_step_end`.
 
         Raises:
-            DivergenceError: the loss or the gradient is no number any more.
+            DivergenceError: the loss or the gradient is no number any more, or the space has collapsed.
         """
-        if "loss" not in logs:
-            return
-        self._take(state, logs)
-        if self._is_due(state, control) and self._log.stop_wish() != "skip-scoring":
-            self._flush(state)
-            self._evaluate_now(kwargs["model"], state.global_step)
-
-    def _is_due(self, state: TrainerState, control: TrainerControl) -> bool:
-        """Tell whether this step is evaluated: every so many, and the last one, also when Stop made it the last."""
-        return bool(state.global_step % self._settings["eval_every"] == 0 or control.should_training_stop)
+        began = time.monotonic()
+        # The library keeps every line it logged, in memory and in each checkpoint; ours are in the events.
+        state.log_history.clear()
+        if "loss" in logs:
+            self._take(state, logs)
+            self.live_seconds += time.monotonic() - began
+            if self._is_due(state, control) and self._log.stop_wish() != "skip-scoring":
+                self._flush(state)
+                self._evaluate_now(kwargs["model"], state, control)
+        if control.should_save:
+            self._clock.pause()
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Write the steps that are still held back."""
@@ -95,10 +154,10 @@ class TrainingWatch(TrainerCallback):
             self._flush(state)
 
     def _flush(self, state: TrainerState) -> None:
-        if not self._losses:
+        # With a budget of time nobody knows yet how many steps there will be.
+        if not self._losses or (self._budget is not None and not self._planned):
             return
-        rate = self._clock.examples_per_second()
-        left = (self._total - state.global_step) * self._clock.seconds_per_step()
+        seconds, (tokens, padding) = self._clock.since_last_flush(), self._meter.take()
         self._log.write(
             StepEvent(
                 step=state.global_step,
@@ -107,66 +166,23 @@ class TrainingWatch(TrainerCallback):
                 loss=sum(self._losses) / len(self._losses),
                 loss_min=min(self._losses),
                 loss_max=max(self._losses),
-                examples_per_second=round(rate, 1),
-                seconds_left=round(left, 1),
+                examples_per_second=round(self._clock.examples_per_second(), 1),
+                seconds_left=round(max(0, self._total - state.global_step) * self._clock.seconds_per_step(), 1),
                 steps=len(self._losses),
+                tokens_per_second=round(tokens / seconds, 1) if tokens and seconds > 0 else None,
+                padding=round(padding, 4) if padding is not None else None,
                 **self._latest,
             )
         )
         self._losses, self._written_at = [], time.monotonic()
 
-    def _evaluate_now(self, model: SentenceTransformer, step: int) -> None:
-        with self._clock.paused():
-            try:
-                figures = self._evaluate(model, step)
-            except Stopped:
-                return
-            self._best.consider(model, step, figures)
-
-
-class _StepClock:
-    """Measures steps over the last few seconds; evaluations do not count."""
-
-    def __init__(self, examples_per_step: int) -> None:
-        self._examples_per_step = examples_per_step
-        self._ticks: list[float] = []
-        self._paused_seconds = 0.0
-
-    def _now(self) -> float:
-        return time.monotonic() - self._paused_seconds
-
-    def start(self) -> None:
-        self._ticks = [self._now()]
-
-    def tick(self) -> None:
-        now = self._now()
-        self._ticks.append(now)
-        while len(self._ticks) > 2 and self._ticks[1] < now - RATE_WINDOW_SECONDS:
-            del self._ticks[0]
-
-    def seconds_per_step(self) -> float:
-        steps = len(self._ticks) - 1
-        return (self._ticks[-1] - self._ticks[0]) / steps if steps > 0 else 0.0
-
-    def examples_per_second(self) -> float:
-        seconds = self.seconds_per_step()
-        return self._examples_per_step / seconds if seconds > 0 else 0.0
-
-    def paused(self) -> "_Pause":
-        return _Pause(self)
-
-    def skip(self, seconds: float) -> None:
-        self._paused_seconds += seconds
-
-
-class _Pause:
-    """Takes the time of a `with` block out of a clock."""
-
-    def __init__(self, clock: _StepClock) -> None:
-        self._clock = clock
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._clock.skip(time.monotonic() - self._began)
+    def _evaluate_now(self, model: Any, state: TrainerState, control: TrainerControl) -> None:
+        self._clock.pause()
+        try:
+            if self._evaluation.evaluate(model, state.global_step) and not control.should_training_stop:
+                self.ended_early = f"no evaluation was better for {self._settings['early_stopping']} in a row"
+                control.should_training_stop = True
+        except Stopped:
+            return
+        finally:
+            self._clock.resume()

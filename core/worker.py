@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 from core.errors import DiskFullError, MachineError, StudioError, is_disk_full, one_sentence
 from core.locks import lock
@@ -20,6 +21,7 @@ from core.runs import RunFolder
 
 HEARTBEAT_SECONDS = 1.0
 NICENESS = 5
+LOCK_SECONDS = 1.0
 # Where each kind of work is done, loaded when it is needed: preparing rows takes no torch.
 WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -41,7 +43,7 @@ def main(run_path: Path) -> int:
     """Do what the folder asks for and write how it ended; the exit code is 0, or 1 when it failed."""
     run = RunFolder(run_path)
     _become_a_worker(run)
-    held = lock(run.path)
+    held = _lock_soon(run.path)
     if held is None:
         # Another supervisor's worker has it.
         return 0
@@ -59,12 +61,23 @@ def main(run_path: Path) -> int:
         ended.set()
 
 
+def _lock_soon(path: Path) -> IO[str] | None:
+    """Lock the folder; who moves a run in the queue holds its lock for some milliseconds."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (held := lock(path)) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return held
+
+
 def _become_a_worker(run: RunFolder) -> None:
     """Leave the supervisor's session, print into the run's log, and let the page go first."""
     with contextlib.suppress(PermissionError, AttributeError):
         os.setsid()
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
+    # Linux shares the cores among sessions first, and a process is nice within its own one only.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
     out = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(out, 1)
     os.dup2(out, 2)

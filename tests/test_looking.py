@@ -48,14 +48,14 @@ def seen(places: Places, **values: Any) -> dict[str, Any]:
     ids=["no-duplicates", "random", "by-label"],
 )
 def test_batch_is_the_one_that_the_trainer_draws_first(places: Places, values: dict[str, Any]) -> None:
-    from transformers import TrainerCallback, set_seed
+    from transformers import set_seed
 
     from core.looking import before_first_step, first_batch
     from core.loss_building import batch_sampler
     from core.training import build_trainer
 
     run = before_first_step(log_of(places, batch_size=8, seed=7, **values))
-    trainer = build_trainer(run, TrainerCallback())  # type: ignore[arg-type]
+    trainer = build_trainer(run)
     trainer.data_collator = _KeepRows(trainer.data_collator.valid_label_columns)
     set_seed(7)
     drawn = next(iter(trainer.get_train_dataloader()))

@@ -11,6 +11,7 @@ from core.base_models import STATIC, bundled_folder, kind_of
 from core.checkpoints import BestCheckpoint
 from core.config import RunConfig, build_config
 from core.errors import ConfigError, ModelError
+from core.live_evaluation import Course, LiveEvaluation, Measurement
 from core.loss_building import build_dataset, build_loss
 from core.losses import LOSSES, loss_spec
 from core.models import load_plain
@@ -20,7 +21,7 @@ from core.runs import create_run
 from core.settings import override
 from core.training import build_trainer
 from core.training_run import TrainingRun, load
-from core.training_watch import TrainingWatch
+from core.training_watch import watch_over
 
 STEPS = 20
 # Small enough for a step of some milliseconds: a table of word vectors, or two fresh layers.
@@ -76,8 +77,10 @@ def value_of(loss: torch.nn.Module, features: Any, labels: Any) -> float:
 @pytest.mark.parametrize("loss", list(LOSSES))
 def test_loss_falls_on_a_fixed_batch_within_twenty_steps(loss: str, runs_dir: Path, cross_encoder: Path) -> None:
     run = loaded(runs_dir, config_for(loss, cross_encoder))
+    trainer = build_trainer(run)
     best = BestCheckpoint(run.log.run.path / "checkpoints", "last")
-    trainer = build_trainer(run, TrainingWatch(run.log, STEPS, run.settings, lambda _model, _step: {}, best))
+    course = Course(lambda _model, _step, _few: Measurement([]))
+    watch_over(trainer, run, LiveEvaluation(run.log, run.settings, course, best), None)
     features, labels = trainer.collect_features(next(iter(trainer.get_train_dataloader())))
     before = value_of(trainer.loss, features, labels)
     trainer.train()

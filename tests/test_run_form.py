@@ -152,7 +152,7 @@ def test_switched_off_snapshots_are_yours(studio: Studio) -> None:
 
 
 def test_settings_table_says_whose_choice_a_value_is(studio: Studio) -> None:
-    table = settings_table(change(studio, start_form(studio, RECIPE), batch_size=17))
+    table = settings_table(change(studio, start_form(studio, RECIPE), batch_size=17), "measured here")
     row = next(row for row in table.split("<tr>") if "<code>batch_size</code>" in row)
     assert "<td>17</td>" in row
     assert ">yours<" in row
@@ -162,7 +162,7 @@ def test_plan_escapes_what_the_person_wrote(studio: Studio) -> None:
     form = change(studio, start_form(studio, RECIPE), data="file:<script>alert(1)<b>.csv")
     assert form.fault == ""
     assert "&lt;script&gt;" in plan_line(studio, RECIPE, form)
-    assert "<script>" not in plan_line(studio, RECIPE, form) + settings_table(form)
+    assert "<script>" not in plan_line(studio, RECIPE, form) + settings_table(form, "why")
 
 
 def test_faulty_form_has_no_plan(studio: Studio) -> None:

@@ -109,7 +109,7 @@ def form_answer(studio: Studio, recipe: str, form: FormState, told: dict[str, An
     texts = [
         plan_line(studio, recipe, form),
         memory_line(studio, config),
-        settings_table(form),
+        settings_table(form, "a static model gains nothing from less" if static else studio.machine.why),
         describe_loss(config),
         other_losses(kind, static),
     ]

@@ -5,23 +5,36 @@ from typing import Any
 
 import gradio as gr
 
+from core.queue import Queue, queue_of
 from core.recipes import RECIPES
-from core.runs import list_runs
+from core.runs import Status, list_runs
 from core.supervisor import ensure_supervisor
 from ui.chain_view import next_in_chain, stages_view
-from ui.data_events import list_data, wire_data
+from ui.data_events import list_data, take_press, wire_data
 from ui.data_tab import build_data_tab
+from ui.duplicate import duplicate_chosen
 from ui.evaluate_tab import scores_table
 from ui.experiment_events import wire_experiments
-from ui.form_events import choose_recipe, edit_form, name_recipe, request_view, wire_form
+from ui.form_events import choose_recipe, edit_form, forget_look, name_recipe, request_view, wire_form
 from ui.html import hint
 from ui.loss_tab import build_loss_tab
 from ui.map import build_map
 from ui.model_events import wire_model
 from ui.model_tab import build_model_tab, model_choices
 from ui.page import MAY_FAIL, QUIET, Page
+from ui.queue_view import build_queue, press_in_queue, queue_html
 from ui.race import build_race, wire_race
-from ui.runs_tab import ask_again, build_runs_tab, choose_row, delete_chosen, runs_table
+from ui.runs_tab import (
+    ask_again,
+    ask_anew,
+    build_runs_tab,
+    choose_row,
+    delete_chosen,
+    free_chosen,
+    resume_chosen,
+    runs_table,
+    show_choice,
+)
 from ui.studio import Studio, bound
 from ui.train_tab import build_train_tab, cancel_training, start_training, stop_training
 
@@ -29,7 +42,7 @@ TITLE = (
     '<div class="studio-title"><h1>Contrastive Studio</h1><p>Make a text embedding model your own: choose a recipe, '
     "press Start training on the Train tab, then look at Evaluate and Explore.</p></div>"
 )
-RUN_OUTPUTS = 10
+RUN_OUTPUTS = 18
 
 
 def build_page(studio: Studio) -> gr.Blocks:
@@ -43,7 +56,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         wire_experiments(studio, page, page.runs.experiments, blocks)
         _wire_runs(studio, page)
         timer = gr.Timer(1.0)
-        timer.tick(bound(look_at_runs, studio), [page.run, page.seen, page.colour_by], page.run_outputs(), **QUIET)
+        timer.tick(bound(look_at_runs, studio), [page.seen, *page.look_inputs()], page.run_outputs(), **QUIET)
         named = blocks.load(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
         outputs = [*page.form_outputs(), *page.run_outputs()]
         opened = named.then(bound(open_page, studio), [page.recipe], outputs, **QUIET)
@@ -71,6 +84,7 @@ def _lay_out(studio: Studio) -> Page:
         with gr.Tab("Loss", id="loss"):
             loss = build_loss_tab(studio)
         with gr.Tab("Train", id="train"):
+            queue = build_queue()
             train = build_train_tab(studio)
         with gr.Tab("Evaluate", id="evaluate"):
             gr.HTML(hint("Does the cosine of two sentences agree with what people say of it? 1 is perfect, 0 is chance."))
@@ -83,14 +97,16 @@ def _lay_out(studio: Studio) -> Page:
             runs = build_runs_tab(studio)
     remembered = (gr.State({}), gr.State({}), gr.State(""), gr.State(""))
     recipe = gr.State("quick-demo@instant")
-    page = Page(method, size, recipe, teaches, run, *remembered, tabs, model, data, loss, train, scores, colour_by, the_map, runs)
+    page = Page(
+        method, size, recipe, teaches, run, *remembered, tabs, model, data, loss, train, queue, scores, colour_by, the_map, runs
+    )
     wire_race(studio, page, race)
     return page
 
 
 def _wire_runs(studio: Studio, page: Page) -> None:
-    look: dict[str, Any] = {"fn": bound(show_runs, studio), "inputs": [page.run, page.colour_by]}
-    look |= {"outputs": page.run_outputs()} | QUIET
+    look: dict[str, Any] = {"fn": bound(show_runs, studio), "inputs": page.look_inputs(), "outputs": page.run_outputs()}
+    look |= QUIET
     started = page.train.start.click(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
     started = started.then(bound(start_training, studio), [page.recipe, page.yours], page.run, **MAY_FAIL)
     started.success(**look)
@@ -98,21 +114,35 @@ def _wire_runs(studio: Studio, page: Page) -> None:
     page.train.stop.click(bound(stop_training, studio), page.run, None, **MAY_FAIL)
     page.train.cancel.click(bound(cancel_training, studio), page.run, None, **MAY_FAIL)
     page.colour_by.input(lambda run, grouping: {"run": run, "colour_by": grouping}, [page.run, page.colour_by], page.map, **QUIET)
+    pressed = gr.State({})
+    press = page.queue.choose(take_press, None, pressed, **QUIET)
+    press.then(bound(press_in_queue, studio), pressed, None, **MAY_FAIL).then(**look)
+    _wire_choice(studio, page, look)
+
+
+def _wire_choice(studio: Studio, page: Page, look: dict[str, Any]) -> None:
+    """Wire what is done with the run that is chosen on the Runs tab."""
     runs = page.runs
-    runs.table.select(choose_row, None, [runs.chosen, runs.open, runs.delete, runs.really], **QUIET)
+    shown: dict[str, Any] = {"fn": bound(show_choice, studio), "inputs": runs.chosen, "outputs": runs.choice_outputs()} | QUIET
+    asking = [runs.delete, runs.really]
+    runs.table.select(choose_row, None, runs.chosen, **QUIET).then(ask_anew, None, asking, **QUIET).then(**shown)
     opened = runs.open.click(lambda name: (name, gr.Tabs(selected="train")), runs.chosen, [page.run, page.tabs], **QUIET)
+    resumed = runs.resume.click(bound(resume_chosen, studio), runs.chosen, [page.run, page.tabs], **MAY_FAIL)
     opened.then(**look)
-    runs.delete.click(ask_again, None, [runs.delete, runs.really], **QUIET)
-    deleted = runs.really.click(
-        bound(delete_chosen, studio), runs.chosen, [runs.table, runs.chosen, runs.open, runs.delete, runs.really], **MAY_FAIL
-    )
-    deleted.success(**look)
+    resumed.success(**look)
+    filled = [page.method, page.size, page.recipe, page.tabs, *page.form_outputs()]
+    duplicated = runs.duplicate.click(bound(duplicate_chosen, studio), runs.chosen, filled, **MAY_FAIL)
+    duplicated.success(**forget_look(page)).then(**request_view(studio, page))
+    runs.free.click(bound(free_chosen, studio), runs.chosen, None, **MAY_FAIL).success(**look)
+    runs.delete.click(ask_again, None, asking, **QUIET)
+    deleted = runs.really.click(bound(delete_chosen, studio), runs.chosen, runs.chosen, **MAY_FAIL)
+    deleted.success(ask_anew, None, asking, **QUIET).then(**look)
 
 
 def open_page(studio: Studio, recipe: str) -> tuple[Any, ...]:
     """Fill a page that was just opened: the form from its recipe, the run that goes on or else the latest."""
     ensure_supervisor(studio.runs_dir)
-    return (*choose_recipe(studio, recipe, {}), *show_runs(studio, None, "topic"))
+    return (*choose_recipe(studio, recipe, {}), *show_runs(studio, None, "topic", ""))
 
 
 @dataclass(frozen=True)
@@ -127,41 +157,49 @@ class RunsSeen:
 
 def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     """Look at the runs' states; without a choice, show the one that goes on or else the latest."""
-    states = {run.id: status for run, status in list_runs(studio.runs_dir)}
+    listed = list_runs(studio.runs_dir)
+    states = {run.id: status for run, status in listed}
     going = [run for run, status in states.items() if status.is_working]
     chosen = name if name in states else next(iter([*going, *states]), None)
     scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
-    choices = [(f"{run} · {status.state}", run) for run, status in states.items()]
+    queue = queue_of(listed)
+    choices = [(f"{run} · {_called_state(queue, run, status)}", run) for run, status in states.items()]
     is_final = chosen is None or states[chosen].is_final
     # The detail as well: the stages of a chain are told by it.
     detail = "" if chosen is None else states[chosen].detail
     return RunsSeen(chosen, is_final, choices, f"{_mark_of(chosen, is_final)}{(choices, scored, detail)!r}")
 
 
+def _called_state(queue: Queue, run: str, status: Status) -> str:
+    """Return a run's state; of one that waits its place, which changes when others are moved."""
+    place = queue.place(run)
+    return f"queued, place {place} of {len(queue.waiting)}" if place else status.state
+
+
 def _mark_of(chosen: str | None, is_final: bool) -> str:
     return f"{chosen} {'ended' if is_final else 'goes on'} "
 
 
-def look_at_runs(studio: Studio, name: str | None, mark: str, colour_by: str) -> tuple[Any, ...]:
+def look_at_runs(studio: Studio, mark: str, name: str | None, colour_by: str, picked: str) -> tuple[Any, ...]:
     """Look every second whether anything changed; if not, leave the page as it is."""
     ensure_supervisor(studio.runs_dir)
     seen = see_runs(studio, name)
     if seen.chosen_is_final and mark.startswith(_mark_of(name, False)):
         # It has ended under the person's eyes: go on with the run that follows it.
         seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
-    return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, colour_by)
+    return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, colour_by, picked)
 
 
-def show_runs(studio: Studio, name: str | None, colour_by: str) -> tuple[Any, ...]:
-    """Return the runs and the chosen one as they are."""
-    return _runs_answer(studio, see_runs(studio, name), colour_by)
+def show_runs(studio: Studio, name: str | None, colour_by: str, picked: str) -> tuple[Any, ...]:
+    """Return the runs as they are, the one that the page shows, and what can be done with the one picked on the Runs tab."""
+    return _runs_answer(studio, see_runs(studio, name), colour_by, picked)
 
 
-def _runs_answer(studio: Studio, seen: RunsSeen, colour_by: str) -> tuple[Any, ...]:
+def _runs_answer(studio: Studio, seen: RunsSeen, colour_by: str, picked: str) -> tuple[Any, ...]:
     can_end = gr.update(interactive=not seen.chosen_is_final)
     chosen = seen.chosen or ""
     return (
         seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
         runs_table(studio), {"run": chosen, "colour_by": colour_by, "seen": seen.mark}, stages_view(studio, chosen), chosen,
-        gr.update(choices=model_choices(studio)),
+        gr.update(choices=model_choices(studio)), queue_html(studio, chosen), *show_choice(studio, picked),
     )  # fmt: skip

@@ -1,31 +1,63 @@
 """The live figure: a `gr.HTML` whose script pulls what it has not drawn yet."""
 
+from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import plotly
 
+from core.machine import usable_cores
+from core.measures import MEASURES
 from core.runs import RunFolder, Status, iter_runs
 from ui.studio import Studio, bound
 
 # plotly.js comes from the installed package: the page works without a network.
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 HEAD = f'<script src="/gradio_api/file={PLOTLY_JS}"></script>'
-SCRIPT = (Path(__file__).parent / "live.js").read_text(encoding="utf-8")
-TEMPLATE = """
+SCRIPT = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("live_charts.js", "live.js"))
+SPEEDS = {
+    "rate": "Learning rate",
+    "norm": "Gradient norm",
+    "speed": "Examples a second",
+    "tokens": "Tokens a second",
+}
+CONTROLS = """
+<div class="controls">
+  <label>Smoothing <input type="range" min="0" max="0.99" step="0.01" value="0.6" data-control="smoothing">
+    <output>0.60</output></label>
+  <label><input type="checkbox" data-control="log"> Log scale</label>
+  <label>x axis <select data-control="along">
+    <option value="step">steps</option><option value="epoch">epochs</option><option value="seconds">seconds</option>
+  </select></label>
+</div>
+"""
+
+
+def _chart(name: str, title: str, reading: str = "") -> str:
+    line = f"<p>{escape(reading)}</p>" if reading else ""
+    return f'<div class="chart small"><h4>{escape(title)}</h4>{line}<div class="plot" data-plot="{name}"></div></div>'
+
+
+TEMPLATE = f"""
 <div class="live">
   <div class="says" aria-live="polite"></div>
-  <div class="bar" hidden><div></div></div>
+  <div class="bar" role="progressbar" aria-label="This phase" hidden><div></div></div>
+  <div class="phase"></div>
   <div class="trouble"></div>
   <div class="shown" hidden>
     <div class="tiles"></div>
+    {CONTROLS}
     <div class="charts">
       <div class="chart"><h4>Training loss</h4><div class="plot" data-plot="loss"></div></div>
       <div class="chart"><h4 data-title="evaluation">Evaluation</h4><div class="plot" data-plot="evaluation"></div></div>
-      <div class="chart small"><h4>Learning rate</h4><div class="plot" data-plot="rate"></div></div>
-      <div class="chart small"><h4>Examples a second</h4><div class="plot" data-plot="speed"></div></div>
     </div>
+    <div class="charts quarters">{"".join(_chart(name, title) for name, title in SPEEDS.items())}</div>
+    <details class="part space"><summary>The space</summary>
+      <div class="hint">Nothing is measured yet.</div>
+      <div class="charts" hidden>{"".join(_chart(name, *spec) for name, spec in MEASURES.items())}</div>
+    </details>
     <details class="log"><summary>Log</summary><pre></pre></details>
   </div>
 </div>
@@ -53,7 +85,18 @@ def news_of_run(studio: Studio, asked: list[Any]) -> dict[str, Any]:
     if run is None or status is None:
         return {"gone": True}
     news = studio.followed.news(run.events_path, drawn, generation)
-    return news | {"status": describe_status(studio, run, status), "final": status.is_final}
+    return news | {
+        "status": describe_status(studio, run, status),
+        "final": status.is_final,
+        "machine": machine_use(studio, status),
+    }
+
+
+def machine_use(studio: Studio, status: Status) -> dict[str, Any] | None:
+    """Return what the run's process uses, and of how many cores; None before it had one."""
+    if status.pid is None:
+        return None
+    return asdict(studio.followed.workers.look(status.pid, status.pid_started)) | {"cores": usable_cores()}
 
 
 def describe_status(studio: Studio, run: RunFolder, status: Status) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Page:
     data: DataTab
     loss: LossTab
     train: TrainTab
+    queue: gr.HTML
     scores: gr.HTML
     colour_by: gr.Radio
     map: gr.HTML
@@ -67,10 +68,14 @@ class Page:
         choices = [self.data.row_kind, *self.data.columns, self.data.settings["mining"], self.data.settings["silver"]]
         return [self.yours, self.shown, *texts, *choices, *self.widgets()]
 
+    def look_inputs(self) -> list[Any]:
+        """Return what a look at the runs reads."""
+        return [self.run, self.colour_by, self.runs.chosen]
+
     def run_outputs(self) -> list[Any]:
         """Return what a look at the runs writes to."""
         return [
             self.seen, self.run, self.train.stop, self.train.cancel, self.scores, self.runs.table, self.map,
             self.train.stages, self.train.live,
-            self.model.base_model,
+            self.model.base_model, self.queue, *self.runs.choice_outputs(),
         ]  # fmt: skip

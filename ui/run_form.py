@@ -32,9 +32,10 @@ FORM_KEYS = (
     "base_model", *MODEL_KEYS, "data", "split", "max_rows", "negatives", "neutral_score", "score_threshold", "holdout",
     "mining.model", "mining.rank_from", "mining.rank_to", "mining.margin", "mining.ceiling", "mining.judge",
     *SILVER_KEYS, "loss", *PARAMETER_KEYS, "teacher",
-    "epochs", "batch_size", "learning_rate", "seed",
-    "max_steps", "gradient_accumulation", "scheduler", "warmup", "weight_decay", "precision",
-    "eval_every", "log_every", "eval_batch_size", "best_by", "snapshots",
+    "epochs", "time_budget_seconds", "batch_size", "learning_rate", "seed",
+    "max_steps", "gradient_accumulation", "scheduler", "warmup", "weight_decay", "max_grad_norm", "precision", "sampler",
+    "gradient_checkpointing",
+    "eval_every", "log_every", "eval_batch_size", "early_stopping", "save_every", "best_by", "snapshots",
 )  # fmt: skip
 
 
@@ -125,14 +126,16 @@ def shown_prompts(settled: Mapping[str, Setting]) -> dict[str, str]:
     return dict(settled["prompts"].value or {})
 
 
-def settings_table(form: FormState) -> str:
-    """Return every setting with its value and whose choice it is."""
+def settings_table(form: FormState, why_precision: str) -> str:
+    """Return every setting with its value and whose choice it is; the machine's choice of a number format with its reason."""
     rows = []
     for key in dict.fromkeys(key.partition(".")[0] for key in (*FORM_KEYS, "examples", "columns", "fixes")):
         setting = form.settled[key]
         value = setting.value
         text = "worked out from the run's length" if key == "eval_every" and value is None else _as_text(value)
         fit = RunConfig.model_fields[key].description or ""
+        if key == "precision" and setting.origin == "automatic":
+            fit = f"{fit} ({why_precision})"
         rows.append(
             f"<tr><td><code>{escape(key)}</code></td><td>{escape(text)}</td>"
             f'<td><span class="origin {setting.origin}">{setting.origin}</span></td>'

@@ -42,17 +42,36 @@ table.facts tr.main td {font-weight: 620}
 .rise {color: #15803d} .fall {color: #b91c1c} .dark .rise {color: #4ade80} .dark .fall {color: #f87171}
 .origin {font-size: .8rem; color: var(--body-text-color-subdued)} .origin.yours {color: #4f46e5; font-weight: 600}
 .dark .origin.yours {color: #a5b4fc}
-.tiles {display: grid; grid-template-columns: repeat(auto-fit, minmax(112px, 1fr)); gap: .6rem; margin-bottom: .6rem}
+.tiles {display: grid; grid-template-columns: repeat(auto-fit, minmax(136px, 1fr)); gap: .6rem; margin-bottom: .6rem}
 .tile {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .5rem .75rem;
   background: var(--background-fill-primary)}
 .tile small {display: block; color: var(--body-text-color-subdued); font-size: .78rem}
-.tile b {font-size: 1.12rem; font-weight: 620; font-variant-numeric: tabular-nums; color: var(--body-text-color)}
+.tile b {font-size: 1.05rem; font-weight: 620; font-variant-numeric: tabular-nums; color: var(--body-text-color)}
 .charts {display: grid; grid-template-columns: 1fr 1fr; gap: .6rem}
 .chart {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .4rem .3rem 0;
   background: var(--background-fill-primary); min-width: 0}
 .chart h4 {margin: .1rem .7rem 0; font-size: .9rem; font-weight: 600; color: var(--body-text-color)}
 .chart.small .plot {height: 150px} .chart .plot {height: 280px}
+.chart.small {display: flex; flex-direction: column} .chart.small .plot {margin-top: auto} .differences {margin-top: .6rem}
+.chart[hidden], .charts[hidden] {display: none}
+.chart p {margin: .1rem .7rem .2rem; font-size: .8rem; line-height: 1.4; color: var(--body-text-color-subdued)}
+.charts + .charts {margin-top: .6rem} .charts.quarters {grid-template-columns: repeat(auto-fit, minmax(220px, 1fr))}
+.charts.quarters .plot {height: 120px}
+@media (max-width: 1000px) {.charts.quarters {grid-template-columns: 1fr 1fr}}
+.chart:has(> [data-plot=histogram]) {grid-column: 1 / -1} [data-plot=histogram] {height: 210px !important}
 @media (max-width: 700px) {.charts {grid-template-columns: 1fr}}
+.controls {display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; align-items: center; margin: 0 0 .6rem; font-size: .88rem;
+  color: var(--body-text-color)}
+.controls label {display: inline-flex; gap: .45rem; align-items: center}
+.controls input {accent-color: #6366f1} .controls input[type=range] {width: 130px}
+.controls output {min-width: 2.2rem; font-variant-numeric: tabular-nums; color: var(--body-text-color-subdued)}
+.controls select {font: inherit; padding: .1rem 1.6rem .1rem .5rem; border-radius: 6px;
+  border: 1px solid var(--border-color-primary); background-color: var(--input-background-fill); color: var(--body-text-color)}
+.controls :focus-visible {outline: 2px solid #6366f1; outline-offset: 2px}
+details.space {margin-top: .8rem} details.space > summary {font-weight: 600; margin-bottom: .4rem}
+.phase {font-size: .84rem; color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums}
+.phase:not(:empty) {margin-bottom: .5rem}
+.swatch {display: inline-block; width: .8rem; height: .8rem; border-radius: 3px; margin-right: .45rem; vertical-align: -.08rem}
 .says {min-height: 1.5rem; margin: .2rem 0 .6rem; color: var(--body-text-color)}
 .bar {height: 6px; border-radius: 3px; background: var(--background-fill-secondary); overflow: hidden; margin: .35rem 0}
 .bar div {height: 100%; background: #6366f1; width: 0; transition: width .3s}

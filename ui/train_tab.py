@@ -22,6 +22,7 @@ LABELS = {
     "batch_size": "Batch size",
     "learning_rate": "Learning rate",
     "seed": "Seed",
+    "time_budget_seconds": "Or: seconds in all",
     "max_steps": "Steps at most",
     "gradient_accumulation": "Accumulated batches",
     "warmup": "Warm-up",
@@ -29,15 +30,23 @@ LABELS = {
     "eval_every": "Evaluate every … steps",
     "log_every": "Log every … steps",
     "eval_batch_size": "Evaluation batch size",
+    "max_grad_norm": "Clip gradients at",
+    "save_every": "Checkpoint every … steps",
+    "early_stopping": "Stop after … worse",
     "scheduler": "Scheduler",
     "precision": "Precision",
+    "sampler": "Batches",
     "best_by": "Keep the best by",
 }
-MAIN_NUMBERS = ("epochs", "batch_size", "learning_rate", "seed")
+MAIN_NUMBERS = ("epochs", "time_budget_seconds", "batch_size", "learning_rate", "seed")
 MORE_NUMBERS = (
-    "max_steps", "gradient_accumulation", "warmup", "weight_decay", "eval_every", "log_every", "eval_batch_size",
+    "max_steps", "gradient_accumulation", "warmup", "weight_decay", "max_grad_norm",
+    "eval_every", "log_every", "eval_batch_size", "early_stopping", "save_every",
 )  # fmt: skip
-WHOLE_NUMBERS = {"batch_size", "seed", "max_steps", "gradient_accumulation", "eval_every", "log_every", "eval_batch_size"}
+WHOLE_NUMBERS = {
+    "batch_size", "seed", "max_steps", "gradient_accumulation", "eval_every", "log_every", "eval_batch_size", "early_stopping",
+    "save_every",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,14 @@ def build_train_tab(studio: Studio) -> TrainTab:
             for key in MORE_NUMBERS:
                 settings[key] = _number(key)
         with gr.Row():
-            for key in ("scheduler", "precision", "best_by"):
+            for key in ("scheduler", "precision", "sampler", "best_by"):
                 settings[key] = gr.Dropdown(list(CHOICES[key]), label=LABELS[key])
-            settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after")
+        with gr.Row():
+            settings["gradient_checkpointing"] = gr.Checkbox(
+                label="Reckon activations again in place of keeping them",
+                info="A third slower, far less memory; transformers only",
+            )
+            settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after", info="For the Explore tab")
         table = gr.HTML()
     return TrainTab(plan, memory, start, stop, cancel, settings, table, stages, live)
 

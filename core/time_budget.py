@@ -1,0 +1,46 @@
+"""Training for so many seconds: the number of steps is set once the speed is known, with a reserve to score and to save."""
+
+import math
+import time
+from typing import Any
+
+from transformers import TrainerState, get_scheduler
+
+# Before the speed is known: more steps than any budget has.
+UNKNOWN_STEPS = 10_000_000
+# What a machine that slows down on the way may take more.
+CAUTION = 0.95
+
+
+class TimeBudget:
+    """`seconds` from `began` (on the monotonic clock) on, of which `reserve` seconds are for what comes after the last step."""
+
+    def __init__(self, seconds: float, began: float, reserve: float, settings: dict[str, Any]) -> None:
+        self._deadline = began + seconds - reserve
+        self._settings = settings
+
+    def is_over(self) -> bool:
+        """Tell whether only the reserve is left."""
+        return time.monotonic() > self._deadline
+
+    def plan(self, state: TrainerState, scheduler: Any, seconds_per_step: float) -> int:
+        """Set the number of steps and bend the learning rate's schedule to it; return the number.
+
+        A tenth is kept for evaluations on the way.
+        """
+        left = max(0.0, self._deadline - time.monotonic()) * CAUTION
+        more = int(left / (1.1 * seconds_per_step)) if seconds_per_step > 0 else 1
+        total: int = state.global_step + max(1, more)
+        if self._settings["max_steps"]:
+            total = max(state.global_step, min(total, self._settings["max_steps"]))
+        state.max_steps = total
+        bent, warmup = getattr(scheduler, "scheduler", scheduler), self._settings["warmup"]
+        warm_steps = math.ceil(total * warmup) if warmup < 1 else int(warmup)
+        rates = [group["lr"] for group in bent.optimizer.param_groups]
+        bent.lr_lambdas = get_scheduler(
+            self._settings["scheduler"], bent.optimizer, num_warmup_steps=warm_steps, num_training_steps=total
+        ).lr_lambdas
+        # Building a schedule sets the optimizer back to its start; the next step of the old one takes it on from here.
+        for group, rate in zip(bent.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        return total

@@ -1,0 +1,106 @@
+"""What waits for the device, as a compact block: each run with its place, and buttons to move it or to take it out."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from core.errors import StudioError, one_sentence
+from core.files import read_json
+from core.queue import Listed, Queue, move, read_queue, remove
+from core.runs import RunFolder
+from core.supervisor import ensure_supervisor
+from ui.drawn import SCRIPT
+from ui.html import hint
+from ui.studio import Studio
+
+# A block of which nothing is shown takes no room either.
+STYLE = """
+&:has(.drawn:empty) {display: none}
+.card {padding: .55rem .9rem}
+.card h3 {font-size: .95rem}
+.rows {max-height: 220px; overflow: auto}
+td.moves {white-space: nowrap; text-align: right}
+tr.shown td {font-weight: 620}
+button.small {min-width: 1.9rem}
+"""
+
+
+def build_queue() -> gr.HTML:
+    """Lay out the block; its event `choose` tells the settings of a pressed button, for `press_in_queue`."""
+    return gr.HTML(
+        value="",
+        html_template='<div class="drawn"></div>',
+        css_template=STYLE,
+        js_on_load=SCRIPT,
+        apply_default_css=False,
+        elem_id="queue",
+    )
+
+
+def queue_html(studio: Studio, shown: str | None) -> str:
+    """Return what runs and what waits, in its order, the run that the page shows in bold; nothing where nothing waits."""
+    queue = read_queue(studio.runs_dir)
+    if not queue.waiting:
+        return ""
+    now = ", ".join(f"{run.id} ({status.state})" for run, status in queue.working) or "nothing yet; the first starts in a moment"
+    rows = "".join(_row(queue, place, shown) for place in range(len(queue.waiting)))
+    count, place = len(queue.waiting), queue.place(shown or "")
+    line = f" The run that is shown has place {place}." if place else ""
+    return (
+        f'<div class="card"><h3>{count} {"run waits" if count == 1 else "runs wait"}</h3>{hint(f"Now: {now}.{line}")}'
+        f'<div class="scroll rows"><table class="facts"><tbody>{rows}</tbody></table></div></div>'
+    )
+
+
+def _row(queue: Queue, index: int, shown: str | None) -> str:
+    run, status = queue.waiting[index]
+    above = queue.waiting[index - 1] if index else None
+    below = queue.waiting[index + 1] if index + 1 < len(queue.waiting) else None
+    buttons = (
+        _button("↑", run, "up", f"Move {run.id} up", above is not None and status.after != above[0].id),
+        _button("↓", run, "down", f"Move {run.id} down", below is not None and below[1].after != run.id),
+        _button("Remove", run, "remove", f"Remove {run.id} from the queue", True),
+    )
+    bold = ' class="shown"' if run.id == shown else ""
+    return (
+        f'<tr{bold}><td class="number">{index + 1}</td><td>{escape(run.id)}{_after(status.after)}</td>'
+        f'<td>{escape(_what(queue.waiting[index]))}</td><td class="moves">{" ".join(buttons)}</td></tr>'
+    )
+
+
+def _after(before: str | None) -> str:
+    return f'<br><span class="origin">after {escape(before)}</span>' if before else ""
+
+
+def _what(waiting: Listed) -> str:
+    config = read_json(waiting[0].path / "config.json") or {}
+    return f"{config.get('base_model', '')} on {config.get('data', '')}"
+
+
+def _button(text: str, run: RunFolder, wish: str, label: str, works: bool) -> str:
+    told = escape(json.dumps({"run": run.id, "wish": wish}), quote=True)
+    off = "" if works else " disabled"
+    named = escape(label, quote=True)
+    return f'<button type="button" class="small" data-set="{told}" title="{named}" aria-label="{named}"{off}>{text}</button>'
+
+
+def press_in_queue(studio: Studio, wish: Mapping[str, Any]) -> None:
+    """Move the run of a pressed button, or take it out of the queue.
+
+    Raises:
+        gr.Error: it does not wait any more, or it cannot go there.
+    """
+    run = studio.run(str(wish.get("run") or ""))
+    if run is None:
+        return
+    try:
+        if wish.get("wish") == "remove":
+            remove(run)
+        else:
+            move(run, up=wish.get("wish") == "up")
+        ensure_supervisor(studio.runs_dir)
+    except StudioError as error:
+        raise gr.Error(one_sentence(error), print_exception=False) from None
