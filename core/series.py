@@ -22,7 +22,7 @@ STEP_FIELDS = (
     "n", "step", "epoch", "loss", "loss_min", "loss_max", "learning_rate", "grad_norm", "examples_per_second", "seconds_left",
     "total_steps", "steps", "tokens_per_second", "padding",
 )  # fmt: skip
-DRAWN_FIELDS = (*(name for name in STEP_FIELDS if name not in ("n", "seconds_left", "padding")), "seconds")
+DRAWN_FIELDS = (*(name for name in STEP_FIELDS if name not in ("n", "seconds_left", "padding")), "seconds", "grad_norm_max")
 EVALUATION_FIELDS = ("n", "step", "data", "pairs", "of_pairs", "untouched", "precision", "best")
 MEASURE_FIELDS = ("n", "step", "alignment", "uniformity", "random_cosine", "auc")
 
@@ -114,7 +114,7 @@ class FollowedRun:
             # Resumed from an earlier checkpoint: these steps are done again.
             self.steps = [each for each in self.steps if each["step"] <= first]
             self.generation += 1
-        self.steps.append(step | {"seconds": self._clock.step(event.get("t", 0.0))})
+        self.steps.append(step | {"seconds": self._clock.step(event.get("t", 0.0)), "grad_norm_max": step["grad_norm"]})
         if len(self.steps) > MOST_POINTS:
             self.steps = _merge_neighbours(self.steps)
             self.generation += 1
@@ -199,13 +199,16 @@ def _merge_neighbours(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     count = first["steps"] + second["steps"]
-    norms = [norm for norm in (first["grad_norm"], second["grad_norm"]) if norm is not None]
+    # An overflow under fp16 has no norm.
+    known = [step for step in (first, second) if step["grad_norm"] is not None]
+    counted = sum(step["steps"] for step in known)
     return second | {
         "steps": count,
         "loss": (first["loss"] * first["steps"] + second["loss"] * second["steps"]) / count,
         "loss_min": min(first["loss_min"], second["loss_min"]),
         "loss_max": max(first["loss_max"], second["loss_max"]),
-        "grad_norm": max(norms, default=None),
+        "grad_norm": sum(step["grad_norm"] * step["steps"] for step in known) / counted if known else None,
+        "grad_norm_max": max((step["grad_norm_max"] for step in known), default=None),
     }
 
 

@@ -169,7 +169,7 @@ def test_run_is_drawn_as_chosen_and_its_end_says_that_the_memory_is_free(watched
         assert "memory is free" not in page.evaluate(SAYS), "its process still lives"
         watched.worker.kill()
         watched.worker.wait(10)
-        page.wait_for_function(f"{SAYS} === 'Done · Saved Its process has ended; all of its memory is free.'", timeout=10_000)
+        page.wait_for_function(f"{SAYS} === 'Done · Saved. Its process has ended; all of its memory is free.'", timeout=10_000)
         assert not complaints
 
 

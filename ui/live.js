@@ -51,7 +51,7 @@ const measure = name => () => {
 const FIGURES_OF = {
   loss: () => [lossTraces(steps, choice.along, choice.smoothing), layout({yaxis: {type: choice.log ? 'log' : 'linear'}})],
   evaluation: () => [evaluationTraces(curvesOf(evaluations), choice.along, reach()), layout({yaxis: {tickformat: '.4~g'}})],
-  rate: line('learning_rate', {exponentformat: 'e'}), norm: line('grad_norm'),
+  rate: line('learning_rate', {exponentformat: 'e'}), norm: () => (steps.grad_norm || []).some(value => value != null) && [normTraces(steps[choice.along], steps), layout({small: true})],
   speed: line('examples_per_second', {rangemode: 'tozero'}), tokens: line('tokens_per_second', {rangemode: 'tozero'}),
   ...Object.fromEntries(MEASURES.map(name => [name, measure(name)])),
   histogram: () => histogram && [histogramTraces(histogram), layout({
@@ -119,7 +119,7 @@ function put(place, told) {
 
 function say(news) {
   const {status, final, machine} = news, progress = final ? null : news.progress;
-  const freed = final && machine && !machine.alive ? ' Its process has ended; all of its memory is free.' : '';
+  const freed = final && machine && !machine.alive ? `${/[.!?…]$/.test(status.text) ? '' : '.'} Its process has ended; all of its memory is free.` : '';
   const says = `${status.state[0].toUpperCase()}${status.state.slice(1)}${status.text ? ' · ' + status.text : ''}${freed}`;
   // It is read out when it changes.
   if (find('.says').textContent !== says) find('.says').textContent = says;

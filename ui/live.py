@@ -10,7 +10,8 @@ import plotly
 
 from core.machine import usable_cores
 from core.measures import MEASURES
-from core.runs import RunFolder, Status, iter_runs
+from core.queue import read_queue
+from core.runs import RunFolder, Status
 from ui.studio import Studio, bound
 
 # plotly.js comes from the installed package: the page works without a network.
@@ -103,7 +104,7 @@ def describe_status(studio: Studio, run: RunFolder, status: Status) -> dict[str,
     """Return a run's state in words that a person reads."""
     text = status.detail
     if status.state == "queued":
-        text = waiting_text(studio, status)
+        text = waiting_text(studio, run)
     if not status.is_final and run.is_cancelled():
         text = "Cancelling: the process is being ended…"
     elif status.is_working and run.stop_wish() == "skip-scoring":
@@ -119,11 +120,9 @@ def describe_status(studio: Studio, run: RunFolder, status: Status) -> dict[str,
     }
 
 
-def waiting_text(studio: Studio, status: Status) -> str:
+def waiting_text(studio: Studio, run: RunFolder) -> str:
     """Say what a queued run waits for."""
-    others = [
-        other for run in iter_runs(studio.runs_dir) if (other := run.status()) and not other.is_final and other.rank < status.rank
-    ]
-    if others:
-        return f"Waiting for its turn: {len(others)} before it."
+    queue = read_queue(studio.runs_dir)
+    if queue.working or (queue.place(run.id) or 1) > 1:
+        return queue.line(run.id)
     return "About to start. The first run after a start loads the libraries, which takes some seconds."

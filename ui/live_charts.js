@@ -1,6 +1,6 @@
 // What the live figure draws: pure functions from a run's series to plotly's traces. Comes before live.js, or overlay.js.
 const COLOURS = {
-  loss: '#6366f1', raw: 'rgba(99,102,241,.3)', band: 'rgba(99,102,241,.13)', untouched: '#94a3b8', other: '#64748b',
+  loss: '#6366f1', raw: 'rgba(99,102,241,.3)', band: 'rgba(99,102,241,.13)', untouched: '#94a3b8', other: '#64748b', spikes: 'rgba(100,116,139,.35)',
   sets: ['#0d9488', '#f59e0b', '#8b5cf6', '#ec4899'], best: '#eab308', positives: '#0d9488', negatives: '#ef4444',
 };
 const FIGURES = {
@@ -91,6 +91,12 @@ function evaluationTraces(curves, along, reach) {
 }
 
 const lineTraces = (x, y) => [{x, y, mode: x.length < 2 ? 'markers' : 'lines', line: {color: COLOURS.other, width: 1.8}, connectgaps: false}];
+
+// The mean of each point's steps, and behind it the greatest: a lone spike is what one looks for.
+const normTraces = (x, steps) => [
+  {x, y: steps.grad_norm_max, mode: 'lines', line: {color: COLOURS.spikes, width: 1}, name: 'greatest', connectgaps: false},
+  {...lineTraces(x, steps.grad_norm)[0], name: 'mean'},
+];
 
 function histogramTraces(histogram) {
   return ['positives', 'negatives'].map(side => {

@@ -86,7 +86,7 @@ ul.notes li {list-style: disc}
 .working[hidden] {display: none}
 :is(#fetching, #fetching-model, #negatives-view, #tried-view, #looked-view, #raced-view):has(
   .working[hidden]):has(.job-view:empty) {display: none}
-:is(#stages, #loss-card):has(.drawn:empty) {display: none}
+:is(#stages, #loss-card, #queue):has(.drawn:empty) {display: none}
 #other-losses:not(:has(details)) {display: none}
 .beside {display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(300px, 1fr); gap: 1rem; align-items: start}
 .beside figure {margin: 0; min-width: 0} .beside figcaption {font-size: .87rem; line-height: 1.45;

@@ -14,6 +14,7 @@ from core.runs import RunFolder
 from core.supervisor import ensure_supervisor
 from ui.drawn import build_drawn
 from ui.live import build_live_figure
+from ui.overlay import build_overlay
 from ui.run_form import nested, start_config
 from ui.studio import Studio
 
@@ -68,12 +69,6 @@ def build_train_tab(studio: Studio) -> TrainTab:
     """Lay out the tab."""
     plan = gr.HTML()
     memory = gr.HTML(elem_id="memory")
-    with gr.Row():
-        start = gr.Button("Start training", variant="primary", scale=3)
-        stop = gr.Button("Stop", interactive=False, scale=1)
-        cancel = gr.Button("Cancel", variant="stop", interactive=False, scale=1)
-    stages = build_drawn("stages")
-    live = build_live_figure(studio)
     settings: dict[str, Any] = {}
     with gr.Row():
         for key in MAIN_NUMBERS:
@@ -92,6 +87,13 @@ def build_train_tab(studio: Studio) -> TrainTab:
             )
             settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after", info="For the Explore tab")
         table = gr.HTML()
+    with gr.Row():
+        start = gr.Button("Start training", variant="primary", scale=3)
+        stop = gr.Button("Stop", interactive=False, scale=1)
+        cancel = gr.Button("Cancel", variant="stop", interactive=False, scale=1)
+    stages = build_drawn("stages")
+    live = build_live_figure(studio)
+    build_overlay(studio)
     return TrainTab(plan, memory, start, stop, cancel, settings, table, stages, live)
 
 
