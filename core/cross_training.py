@@ -25,6 +25,7 @@ from core.machine import Machine
 from core.models import leave_mixed_precision
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
+from core.sampling import BucketedBatchSampler
 from core.training import budget_of, ending_of, fits_in_memory
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
 from core.training_watch import TrainingWatch, watch_over
@@ -92,9 +93,10 @@ class _Trainer(Resumable, CrossEncoderTrainer):
 
 
 def _build_trainer(run: TrainingRun) -> CrossEncoderTrainer:
+    batch_sampler = BucketedBatchSampler if run.settings["sampler"] == "bucketed" else "batch_sampler"
     trainer = _Trainer(
         model=run.model,
-        args=CrossEncoderTrainingArguments(**shared_arguments(run)),
+        args=CrossEncoderTrainingArguments(**shared_arguments(run), batch_sampler=batch_sampler),
         train_dataset=Dataset.from_pandas(run.examples, preserve_index=False),
         loss=BinaryCrossEntropyLoss(run.model),
     )

@@ -5,6 +5,7 @@ import threading
 import time
 from pathlib import Path
 
+from core.errors import RunError
 from core.events import Event, EventWriter, ProgressEvent, StateEvent
 from core.places import Places
 from core.runs import RunFolder
@@ -59,11 +60,17 @@ class RunLog:
         self.write(ProgressEvent(phase, done, total))
 
     def stop_wish(self) -> str | None:
-        """Return None, "stop" or "skip-scoring"; the disk is asked at most every 0.2 s."""
+        """Return None, "stop" or "skip-scoring"; the disk is asked at most every 0.2 s.
+
+        Raises:
+            RunError: the folder was deleted meanwhile; nobody would see what comes of the run.
+        """
         now = time.monotonic()
         if now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             self._wish = self.run.stop_wish()
+            if self.run.is_gone():
+                raise RunError(f"Run {self.run.id} was deleted while it went on.")
         return self._wish
 
     def raise_if_stopped(self) -> None:

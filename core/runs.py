@@ -106,6 +106,10 @@ class RunFolder:
         except TypeError:
             return None
 
+    def is_gone(self) -> bool:
+        """Tell whether somebody deleted the folder."""
+        return not (self.path / "status.json").exists()
+
     def set_status(self, **changes: object) -> None:
         """Replace `status.json` with some fields changed; a run whose folder is gone is left alone."""
         status = self.status()

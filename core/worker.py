@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import shutil
 import sys
 import threading
 import time
@@ -93,6 +94,10 @@ def _keep_beating(log: RunLog, ended: threading.Event) -> None:
 
 def _fail(log: RunLog, error: Exception) -> int:
     """Write why it ended. A `StudioError` is the person's to mend; anything else is ours, so its traceback is kept."""
+    if log.run.is_gone():
+        # What was written after somebody deleted the folder.
+        shutil.rmtree(log.run.path, ignore_errors=True)
+        return 1
     if is_disk_full(error):
         error = DiskFullError(
             "The disk is full, so nothing more could be saved; free some space and start again. Earlier runs are untouched."

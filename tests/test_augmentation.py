@@ -182,6 +182,8 @@ def test_pair_has_one_number_in_either_order_and_another_than_other_pairs() -> N
 class LengthJudge:
     """A cross-encoder whose score is a tenth of the first text's length."""
 
+    device = torch.device("cpu")
+
     def eval(self) -> None:
         return
 

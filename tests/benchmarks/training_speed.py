@@ -98,7 +98,8 @@ class Workshop:
         self.commands.append(" ".join(command))
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ONE_SECONDS, check=False)
         if result.returncode != 0:
-            raise PartFailed(f"{' '.join(command[:4])}: {result.stderr[-400:]}")
+            said_last = (result.stderr.strip().splitlines() or [""])[-1]
+            raise PartFailed(f"{' '.join(command[1:4])} ended with {result.returncode}: {said_last} {result.stdout[-150:]}")
         said: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
         return said
 
@@ -157,7 +158,7 @@ def pairs_per_second(events: list[dict[str, Any]]) -> float:
         elif event["type"] in ("evaluation", "measure") and event["step"] >= before["step"] and not event.get("untouched"):
             told = event["t"]
     first, last = steps[0], steps[-1]
-    return (last["step"] - first["step"]) * BATCH / (last["t"] - first["t"] - paused)
+    return float((last["step"] - first["step"]) * BATCH / (last["t"] - first["t"] - paused))
 
 
 def measure_once(shop: Workshop, steps: int, seed: int) -> tuple[RunFolder, dict[str, float]]:

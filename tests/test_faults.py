@@ -1,0 +1,128 @@
+"""Faults that a run has to survive, each really done: a worker killed in any phase, many starts in a row, a clock set back."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core import events as event_module
+from core.config import build_config
+from core.events import EventWriter, NoticeEvent, StepEvent, read_events
+from core.files import read_json
+from core.processes import is_alive
+from core.queue import can_resume, resume
+from core.runs import WORKING_STATES, RunFolder, create_run
+from core.series import FollowedRun
+from core.supervisor import ensure_supervisor
+from tests.conftest import end_supervisor, wait_for
+from tests.test_supervisor import demo, ended, queue
+
+# Long enough that every phase can be met, with a checkpoint to go on from after a moment.
+KILLED = {"max_steps": 40, "eval_every": 20, "save_every": 10, "batch_size": 8}
+TRIES = 6
+
+
+@pytest.fixture(scope="module")
+def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("warm")
+    yield folder
+    end_supervisor(folder)
+
+
+def killed_in(runs_dir: Path, phase: str) -> RunFolder:
+    """Start runs until the worker of one was met, and killed, in that phase; the shortest take milliseconds."""
+    for _ in range(TRIES):
+        run = queue(runs_dir, **KILLED)
+        while (status := run.status()) is not None and not status.is_final:
+            if status.state == phase and status.pid is not None:
+                os.kill(status.pid, signal.SIGKILL)
+                break
+            time.sleep(0.0005)
+        if ended(run).state == "interrupted":
+            return run
+    pytest.fail(f"no run was met while it was {phase}")
+
+
+@pytest.mark.parametrize("phase", WORKING_STATES)
+def test_worker_killed_in_any_phase_is_interrupted_and_the_queue_goes_on(warm_runs: Path, phase: str) -> None:
+    run = killed_in(warm_runs, phase)
+    status = run.status()
+    assert status is not None and "SIGKILL" in status.error["message"]
+    numbers = [event["n"] for event in read_events(run.events_path)]
+    assert numbers == sorted(set(numbers))
+    if phase in ("evaluating", "saving"):
+        assert can_resume(run), "the checkpoint of step 40 is there"
+        resume(run)
+        again = ended(run)
+        assert (again.state, again.has_model) == ("done", True)
+    else:
+        assert ended(queue(warm_runs, max_steps=2)).state == "done"
+
+
+def test_two_hundred_starts_leave_no_process_and_no_open_file(warm_runs: Path) -> None:
+    # Each fails before it loads a model, so that what is counted is the supervisor's own work.
+    config = build_config(
+        {"kind": "score", "base_model": "run:20200101-000000-gone-000000", "data": "sample", "split": "validation"}
+    )
+    ended(queue(warm_runs, max_steps=2))
+    supervisor = psutil.Process(read_json(warm_runs / ".supervisor.json")["pid"])
+
+    def run_some(count: int) -> None:
+        runs = [create_run(warm_runs, config, None) for _ in range(count)]
+        assert {ended(run, 120).state for run in runs} == {"failed"}
+        deadline = time.monotonic() + 10
+        while supervisor.children() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    run_some(2)
+    files = supervisor.num_fds()
+    run_some(200)
+    assert supervisor.num_fds() == files
+    assert supervisor.children() == []
+
+
+def test_two_starts_at_once_share_one_supervisor_and_take_turns(runs_dir: Path) -> None:
+    started: list[RunFolder] = []
+
+    def start() -> None:
+        started.append(create_run(runs_dir, demo(max_steps=3), None))
+        ensure_supervisor(runs_dir)
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, second = sorted((ended(run) for run in started), key=lambda status: status.started or 0)
+    assert (first.state, second.state) == ("done", "done")
+    assert first.finished is not None and second.started is not None and second.started >= first.finished
+    assert is_alive(*(read_json(runs_dir / ".supervisor.json")[key] for key in ("pid", "started")))
+
+
+def test_clock_set_back_loses_no_event_and_no_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = EventWriter(tmp_path / "events.jsonl")
+    now = [1_000_000.0]
+    monkeypatch.setattr(event_module.time, "time", lambda: now[0])
+    for step, clock in ((1, 1_000_000.0), (2, 1_000_001.0), (3, 990_000.0), (4, 990_001.0)):
+        now[0] = clock
+        writer.write(StepEvent(step, 4, step / 4, 1.0, 1.0, 1.0, 1e-3, 0.1, 10.0, 1.0))
+    writer.write(NoticeEvent("done"))
+    followed = FollowedRun(tmp_path / "events.jsonl")
+    followed.read_on()
+    assert [step["step"] for step in followed.steps] == [1, 2, 3, 4]
+    assert [event["n"] for event in read_events(tmp_path / "events.jsonl")] == [1, 2, 3, 4, 5]
+
+
+def test_folder_deleted_under_a_working_run_ends_its_worker(runs_dir: Path) -> None:
+    run = queue(runs_dir, epochs=900, eval_every=100_000)
+    working = wait_for(run, lambda status: status.state == "training")
+    run.path.replace(runs_dir / ".gone")
+    deadline = time.monotonic() + 20
+    while is_alive(working.pid, working.pid_started):
+        assert time.monotonic() < deadline, "the worker trains on for nobody"
+        time.sleep(0.1)
