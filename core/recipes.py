@@ -149,7 +149,8 @@ RECIPES: Mapping[str, RecipeSpec] = MappingProxyType(
             RecipeSpec(
                 "label-space",
                 "A space by label",
-                "The same reviews lie by subject before and by sentiment after: a space shows what it was trained to show.",
+                "Reviews that lie mixed before lie by sentiment after: a space shows what it was trained to show. "
+                "300 of them are too few for word vectors to do the same with new ones.",
                 recipe_runs.label_space,
                 ("instant",),
                 dict.fromkeys(("laptop", "book"), "300 short reviews need no larger model"),

@@ -281,7 +281,7 @@ def test_queue_is_seen_reordered_and_emptied_on_the_page(runs_dir: Path, browser
         assert [run.id for run, _ in read_queue(runs_dir).waiting] == [third.id, second.id]
         for run in (second, third):
             press(page, f"Remove {run.id} from the queue")
-        page.wait_for_function("document.querySelector('#queue').innerText === ''")
+        page.wait_for_function("document.querySelector('#queue .drawn').innerText === ''")
         assert page.locator("#queue .card").count() == 0
         open_tab(page, "Runs")
         page.locator("#runs-table").get_by_text(second.id).locator("visible=true").first.click()

@@ -154,7 +154,7 @@ def test_best_step_is_kept_when_later_ones_are_worse(runs_dir: Path, small_data:
     ("examples", "epochs", "most", "expected"), [(100, 1.0, None, 4), (100, 2.5, None, 10), (100, 9.0, 7, 7), (5, 1.0, None, 1)]
 )
 def test_steps_are_epochs_over_batches_cut_at_the_most(examples: int, epochs: float, most: int | None, expected: int) -> None:
-    settings = {"batch_size": 32, "gradient_accumulation": 1, "epochs": epochs, "max_steps": most}
+    settings = {"batch_size": 32, "gradient_accumulation": 1, "epochs": epochs, "max_steps": most, "time_budget_seconds": None}
     assert count_steps(settings, examples) == expected
 
 
