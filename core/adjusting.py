@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.base_models import STATIC, kind_of
 from core.config import SMALLEST_LABEL_BATCH, RunConfig
 from core.errors import RunError
 from core.files import read_json, write_json
-from core.losses import loss_spec
+from core.losses import CACHED, loss_spec
 from core.runs import RunFolder
 
 ADJUSTED = "adjusted.json"
-# The variant that reckons the same loss in pieces, negatives of the whole batch included.
-CACHED = {"mnr": "cached-mnr", "gist": "cached-gist"}
 CHUNK = "mini_batch_size"
 FIRST_CHUNK = 32
 WHY_HALVED = "the machine's memory was too small for the batch"
@@ -38,7 +37,7 @@ def make_smaller(run_path: Path, config: RunConfig, settings: Mapping[str, Any],
     A loss whose negatives are the batch's keeps its batch and is reckoned in pieces; any other takes half the batch twice.
     """
     batch = int(settings["batch_size"])
-    if config.kind == "train" and (config.loss in CACHED or CHUNK in config.loss_params):
+    if config.kind == "train" and config.loss in {*CACHED, *CACHED.values()} and not _is_static(config, run_path):
         chunk = int(config.loss_params.get(CHUNK, min(FIRST_CHUNK * 2, batch))) // 2
         if chunk < 1:
             return None
@@ -55,6 +54,10 @@ def make_smaller(run_path: Path, config: RunConfig, settings: Mapping[str, Any],
         said = f"batches of {half}, {changed['gradient_accumulation']} to a step"
     write_json(run_path / ADJUSTED, adjustments(run_path) | changed | {"why": why})
     return said
+
+
+def _is_static(config: RunConfig, run_path: Path) -> bool:
+    return kind_of(config.base_model, RunFolder(run_path).runs_dir) == STATIC
 
 
 def halve_batch_of(run: RunFolder) -> None:

@@ -20,11 +20,12 @@ LATEST, WEIGHTS = "latest", "training.safetensors"
 
 @dataclass
 class Best:
-    """The best step so far by its figure, and how many evaluations in a row were no better since."""
+    """The best step so far by its figure, how many evaluations in a row were no better since, and whether few pairs decide."""
 
     step: int = 0
     figure: float = float("-inf")
     worse_in_a_row: int = 0
+    few: bool = False
 
 
 class BestCheckpoint:
@@ -44,16 +45,18 @@ class BestCheckpoint:
 
     def consider(self, model: SentenceTransformer, step: int, figure: float | None) -> bool:
         """Keep these weights if their figure is the best so far, and tell so; a write that fails leaves the earlier ones."""
-        if self._best_by == "last" or figure is None:
+        # A run that goes on reads again what lies between its checkpoint and its best step.
+        if self._best_by == "last" or figure is None or (self.step and step <= self.step):
             return False
-        if figure <= self.best.figure:
+        is_better = figure > self.best.figure
+        if is_better:
+            weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+            replace_file(self._path, save(weights))
+            self.best = Best(step, figure, few=self.best.few)
+        else:
             self.best.worse_in_a_row += 1
-            return False
-        weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-        replace_file(self._path, save(weights))
-        self.best = Best(step, figure)
         write_json(self._notes, asdict(self.best))
-        return True
+        return is_better
 
     def restore(self, model: SentenceTransformer, last_step: int) -> str:
         """Put the best weights back into the model, and say in a sentence which step's they are."""
@@ -99,6 +102,11 @@ def latest_checkpoint(run_path: Path) -> Path | None:
     for rest in (before, *folder.glob("checkpoint-*")):
         shutil.rmtree(rest, ignore_errors=True)
     return latest if (latest / WEIGHTS).is_file() and (latest / "trainer_state.json").is_file() else None
+
+
+def step_of(checkpoint: Path) -> int:
+    """Return the step after which a checkpoint was written."""
+    return int((read_json(checkpoint / "trainer_state.json") or {}).get("global_step", 0))
 
 
 def take_for_latest(written: Path) -> None:

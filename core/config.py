@@ -75,6 +75,8 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
                 raise ConfigError(
                     "split", f"{name} {self.split} is for choosing and showing, never for training; use split=train."
                 )
+        if self.early_stopping and (self.best_by == "last" or self.kind == "cross-encoder"):
+            raise ConfigError("early_stopping", "it needs a figure to be better by; leave it empty, or choose another best_by.")
         if self.kind == "train":
             self._check_loss_fits(spec)
             self._check_batch(spec)

@@ -1,6 +1,7 @@
 """The work of a folder whose kind is `cross-encoder`: learn the scores of gold pairs, both texts read at once."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 from transformers import PrinterCallback
 
 from core.base_models import BASE_MODELS, bundled_folder, model_folder
-from core.checkpoints import BestCheckpoint, forget_checkpoints, latest_checkpoint, save_model
+from core.checkpoints import BestCheckpoint, forget_checkpoints, save_model
 from core.config import RunConfig
 from core.cross_encoders import Told, score_jointly
 from core.errors import DivergenceError, ModelError, is_disk_full
@@ -26,9 +27,9 @@ from core.models import leave_mixed_precision
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
 from core.sampling import BucketedBatchSampler
-from core.training import budget_of, ending_of, fits_in_memory
+from core.training import Trained, end_before_training, ending_of, forget_scores, free_memory, run_trainer, within_memory
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
-from core.training_watch import TrainingWatch, watch_over
+from core.training_watch import TrainingWatch
 
 DEFAULT_LENGTH, LIVE_PAIRS = 128, 200
 
@@ -41,24 +42,26 @@ def train_cross_encoder(log: RunLog) -> None:
     Raises:
         StudioError: something a person can mend; nothing was lost.
     """
+    while not _turn(log):
+        free_memory()
+
+
+def _turn(log: RunLog) -> bool:
     try:
         run = load(log, load_fresh)
+        trained = within_memory(run, partial(_train_steps, run))
     except Stopped:
-        log.end("stopped", "Stopped before the first step; there is no model.")
-        return
-    log.enter("training", f"{run.total_steps} steps of {run.settings['batch_size']} gold pairs")
-    if not fits_in_memory(run, lambda: _train_and_finish(run)):
-        train_cross_encoder(log)
+        end_before_training(log)
+        return True
+    if trained is not None:
+        _finish(run, trained[0])
+    return trained is not None
 
 
-def _train_and_finish(run: TrainingRun) -> None:
-    latest = latest_checkpoint(run.log.run.path)
-    course = Course(lambda model, step, _few: _evaluate_live(run, model, step))
-    evaluation = LiveEvaluation(run.log, run.settings, course, BestCheckpoint(Path(), "last"))
-    trainer = _build_trainer(run)
-    watch = watch_over(trainer, run, evaluation, budget_of(run))
-    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
-    _finish(run, watch)
+def _train_steps(run: TrainingRun) -> Trained:
+    best = BestCheckpoint(run.log.run.path / "checkpoints", "last")
+    evaluation = LiveEvaluation(run.log, run.settings, Course(lambda model, step, _few: _evaluate_live(run, model, step)), best)
+    return run_trainer(run, _build_trainer(run), evaluation), best
 
 
 def load_fresh(config: RunConfig, runs_dir: Path, machine: Machine) -> CrossEncoder:
@@ -129,6 +132,7 @@ def _evaluate_live(run: TrainingRun, model: CrossEncoder, step: int) -> Measurem
 def _finish(run: TrainingRun, watch: TrainingWatch) -> None:
     """Score the cross-encoder in fp32, save it, and say how it went."""
     log, stopped = run.log, bool(run.log.stop_wish())
+    forget_scores(log.run)
     log.enter("evaluating", f"Scoring on {run.pairs.id}")
     leave_mixed_precision(run.model)
 

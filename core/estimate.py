@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -23,7 +22,7 @@ from core.config import RunConfig
 from core.errors import MachineError
 from core.examples import EXAMPLE_COLUMNS, VALUE_ROLES
 from core.footprint import CPU, Workload, footprint
-from core.losses import loss_spec
+from core.losses import CACHED, loss_spec
 from core.machine import Machine, usable_memory
 from core.model_choice import count_trainable
 from core.model_facts import ModelFacts, read_facts
@@ -33,7 +32,6 @@ GIGABYTE = 1e9
 CUDA_CONTEXT_BYTES = 500_000_000
 # A cross-encoder has a loss of its own, which adds as little as this one.
 READ_JOINTLY = "cosine-similarity"
-CACHED: Mapping[str, str] = MappingProxyType({"mnr": "cached-mnr", "gist": "cached-gist"})
 
 
 @dataclass(frozen=True)

@@ -46,24 +46,27 @@ class LiveEvaluation:
     def __init__(self, log: RunLog, settings: dict[str, Any], course: Course, best: BestCheckpoint) -> None:
         self._log, self._settings, self._course, self._best = log, settings, course, best
         self._few = False
-        self._every: int | None = settings["eval_every"] if settings["eval_every_is_yours"] else None
+        self.every: int | None = settings["eval_every"]
         self.seconds = 0.0
 
     def plan(self, total_steps: int, seconds_per_step: float) -> None:
         """Choose pairs and distance, once the speed of a step is known; a distance that a person set stays."""
         allowed = SHARE * total_steps * seconds_per_step
-        self._few = self._course.few_untouched is not None and FEWEST_POINTS * self._course.seconds > allowed
+        can_be_few = self._course.few_untouched is not None
+        # Figures of other pairs cannot be compared: a run that goes on keeps those of its earlier turn.
+        known = self._best.best.few if self._best.step else FEWEST_POINTS * self._course.seconds > allowed
+        self._few = self._best.best.few = can_be_few and known
         if self._few and self._course.few_untouched is not None:
             self._log.write(self._course.few_untouched)
-        if self._every is None:
+        if self.every is None:
             cost = self._course.seconds_of_few if self._few else self._course.seconds
             affordable = int(allowed / cost) if cost > 0 else total_steps
             points = max(FEWEST_POINTS, min(affordable, self._settings["evaluations"]))
-            self._every = max(1, -(-total_steps // points))
+            self.every = max(1, -(-total_steps // points))
 
     def is_due(self, step: int, is_last: bool) -> bool:
         """Tell whether this step is evaluated: every so many, and the last one."""
-        return is_last or bool(self._every and step % self._every == 0)
+        return is_last or bool(self.every and step % self.every == 0)
 
     def evaluate(self, model: Any, step: int) -> bool:
         """Score the model, tell it, keep it if it is the best; tell whether training should end early.

@@ -93,7 +93,7 @@ def before_first_step(log: "RunLog") -> TrainingRun:
     log.enter("loading", "Loading the base model")
     set_seed(config.seed)
     model = load_model(config, log.run.runs_dir, machine.device, config.seed)
-    settings = settled_values(settle(config, kind_of(config.base_model, log.run.runs_dir), machine, 1, kind, log.run.runs_dir))
+    settings = settled_values(settle(config, kind_of(config.base_model, log.run.runs_dir), machine, kind, log.run.runs_dir))
     return TrainingRun(log, config, machine, settings, prepared, prepared.frame(), default_evaluation_set(places), model, 1)
 
 

@@ -9,6 +9,8 @@ from core.loss_entries import PAIR_LOSSES
 from core.loss_spec import LossSpec
 from core.text_losses import TEXT_LOSSES
 
+# The variant that reckons the same loss in pieces, negatives of the whole batch included.
+CACHED: Mapping[str, str] = MappingProxyType({"mnr": "cached-mnr", "gist": "cached-gist"})
 LOSSES: Mapping[str, LossSpec] = MappingProxyType({spec.id: spec for spec in (*PAIR_LOSSES, *TEXT_LOSSES)})
 
 

@@ -21,7 +21,7 @@ from core.runs import RunFolder, Status, list_runs
 
 RESUMABLE_STATES = ("stopped", "interrupted", "failed")
 MEMORY = "memory"
-REMOVED = "Removed from the queue before it began."
+REMOVED = "Removed from the queue."
 PATIENCE_SECONDS, LEAVING_SECONDS, LOOK_SECONDS = 1.0, 5.0, 0.02
 # The supervisor reaps a process and writes the last word on it one after the other: let it finish.
 LAST_WORD_SECONDS = 0.1

@@ -23,6 +23,7 @@ class RunLog:
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         self.has_stepped = False
+        self.began = time.monotonic()
         self._events = EventWriter(run.events_path)
         self._lock = threading.Lock()
         self._looked_at = 0.0

@@ -23,6 +23,7 @@ from core.evaluation import (
     write_score,
 )  # fmt: skip
 from core.events import EvaluationEvent, MeasureEvent, NoticeEvent
+from core.files import read_json
 from core.held_out import can_be_scored, held_out_record, score_held_out
 from core.live_evaluation import FEW_PAIRS, Course, Measurement
 from core.measures import SpaceMeasures, measure_space
@@ -43,17 +44,18 @@ def measure_untouched(run: TrainingRun) -> Course:
     run.log.enter("baseline", f"Scoring the untouched model on {run.pairs.id}")
     is_new = not run.log.run.scores("before")
     few, few_line, seconds = _dashed_lines(run, is_new)
+    own = float((read_json(run.log.run.path / "scores" / f"{HELD_OUT.replace('/', '-')}.before.json") or {}).get("seconds", 0))
     if is_new:
         between = _between(run, "Scoring the untouched model", run.log.raise_if_stopped)
-        seconds += score_own(run, "before", between)
+        own = score_own(run, "before", between)
         score_labels(run, "before", between)
         if run.settings["snapshots"]:
             ProbeSnapshots(run.log.run.path / "snapshots").take(run.model, 0, run.settings["eval_batch_size"])
     run.log.raise_if_stopped()
     return Course(
         lambda model, step, is_few: measure_live(run, few if is_few else run.pairs, model, step),
-        seconds,
-        seconds * len(few.gold) / len(run.pairs.gold),
+        seconds + own,
+        seconds * len(few.gold) / len(run.pairs.gold) + own,
         few_line if len(few.gold) < len(run.pairs.gold) else None,
     )
 
@@ -65,7 +67,7 @@ def _dashed_lines(run: TrainingRun, is_new: bool) -> tuple[EvaluationSet, Evalua
     """
     few, rows = some_of(run.pairs, FEW_PAIRS)
     runs_dir, batch = run.log.run.runs_dir, run.settings["eval_batch_size"]
-    # Under fp16 only training itself is in half precision.
+    # There is no fp16 without a trainer's scaler: its dashed line is one of fp32.
     precision = "bf16" if run.settings["precision"] == "bf16" else "fp32"
     between = _between(run, "Scoring the untouched model", run.log.raise_if_stopped)
     embedded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -128,8 +130,10 @@ def measure_live(run: TrainingRun, pairs: EvaluationSet, model: SentenceTransfor
     figure = figures.get(best_by)
     if can_be_scored(run.prepared):
         own = score_held_out(model, run.prepared, settings["eval_batch_size"], lambda _done, _total: log.raise_if_skipped())
-        events.append(EvaluationEvent(step, HELD_OUT, run.prepared.report["held_out_examples"], own))
-        figure = next(iter(own.values())) if best_by == "held_out" else figure
+        rows = run.prepared.report["held_out_examples"]
+        events.append(EvaluationEvent(step, HELD_OUT, rows, own, precision=settings["precision"], of_pairs=rows))
+        # Of correlations the one that the curve shows.
+        figure = own.get("spearman_cosine", next(iter(own.values()))) if best_by == "held_out" else figure
     return Measurement([*events, measured], figure)
 
 

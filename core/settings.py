@@ -198,15 +198,16 @@ def settle(
     config: RunConfig,
     kind: str,
     machine: Machine,
-    total_steps: int | None = None,
     rows: str | None = None,
     runs_dir: Path | None = None,
 ) -> dict[str, Setting]:
-    """Return every setting with its value and origin; without `total_steps` an automatic `eval_every` stays None.
+    """Return every setting with its value and origin.
+
+    An automatic `eval_every` stays None: how often a run is scored on its way follows from how fast it turns out to be.
 
     `kind` is the base model's; `rows` the kind of the rows, where it is known better than by the catalogue.
     """
-    auto = _automatic_values(config, kind, machine, total_steps)
+    auto = _automatic_values(config, kind, machine)
     auto |= _automatic_model(config, runs_dir) | _automatic_data(config, rows or row_kind_of(config.data, config.split))
     values = config.model_dump(exclude=set(BOOKKEEPING))
     settled = {}
@@ -220,7 +221,7 @@ def settle(
     return settled
 
 
-def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_steps: int | None) -> dict[str, Any]:
+def _automatic_values(config: RunConfig, kind: str, machine: Machine) -> dict[str, Any]:
     by_kind = AUTOMATIC[kind]
     return {
         "epochs": 1.0,
@@ -233,7 +234,6 @@ def _automatic_values(config: RunConfig, kind: str, machine: Machine, total_step
         "weight_decay": 0.0,
         # A static model's step is bound by memory, not by arithmetic: bf16 gains nothing there.
         "precision": "fp32" if kind == STATIC else machine.precision,
-        "eval_every": max(1, round(total_steps / by_kind["evaluations"])) if total_steps else None,
         "log_every": 1,
         "max_grad_norm": 1.0,
         "gradient_checkpointing": False,

@@ -1,15 +1,16 @@
 """One training run from its folder to its folder: load, score, train, score, save."""
 
+import gc
 import time
 from collections.abc import Callable
 from functools import partial
 
 import torch
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from transformers import PrinterCallback
+from transformers import PrinterCallback, Trainer
 
 from core.adjusting import make_smaller
-from core.checkpoints import BestCheckpoint, forget_checkpoints, latest_checkpoint, save_model
+from core.checkpoints import BestCheckpoint, forget_checkpoints, latest_checkpoint, save_model, step_of
 from core.errors import MachineError
 from core.events import NoticeEvent
 from core.files import read_json, write_json
@@ -21,6 +22,7 @@ from core.prompts import column_prompts, prompts_of
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
 from core.run_scores import measure_untouched, score_after
+from core.runs import RunFolder
 from core.time_budget import TimeBudget
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
 from core.training_watch import TrainingWatch, watch_over
@@ -29,6 +31,9 @@ from core.training_watch import TrainingWatch, watch_over
 SAVED_BYTES_A_SECOND = 50e6
 # Scoring may be slower the second time; and half of a short budget is left to train in any case.
 SLOWER, MOST_RESERVED = 1.3, 0.5
+# A cross-encoder is not scored before: it has no head yet.
+UNSCORED = 0.2
+Trained = tuple[TrainingWatch, BestCheckpoint]
 
 
 def train(log: RunLog) -> None:
@@ -37,26 +42,40 @@ def train(log: RunLog) -> None:
     Raises:
         StudioError: something a person can mend; nothing was lost.
     """
-    while True:
-        try:
-            run = load(log)
-            course = measure_untouched(run)
-        except Stopped:
-            log.end("stopped", "Stopped before the first step; there is no model.")
-            return
-        if fits_in_memory(run, partial(train_and_finish, run, course)):
-            return
+    while not _turn(log):
+        free_memory()
 
 
-def fits_in_memory(run: TrainingRun, work: Callable[[], None]) -> bool:
-    """Do the work; where a GPU's memory is too small for it, write down how to go on with less, and return False.
+def _turn(log: RunLog) -> bool:
+    """Try to do the run; False where it has to be begun again with less memory. What was loaded goes with this function."""
+    try:
+        run = load(log)
+        course = measure_untouched(run)
+        trained = within_memory(run, partial(train_steps, run, course))
+    except Stopped:
+        end_before_training(log)
+        return True
+    if trained is not None:
+        finish(run, *trained)
+    return trained is not None
+
+
+def end_before_training(log: RunLog) -> None:
+    """Write the end of a run that was stopped before its first step of this turn."""
+    if latest_checkpoint(log.run.path):
+        log.end("stopped", "Stopped before it went on; what was there is kept.")
+    else:
+        log.end("stopped", "Stopped before the first step; there is no model.")
+
+
+def within_memory(run: TrainingRun, work: Callable[[], Trained]) -> Trained | None:
+    """Do the work; where a GPU's memory is too small for it, write down how to go on with less, and return None.
 
     Raises:
         MachineError: nothing is left to lower.
     """
     try:
-        work()
-        return True
+        return work()
     except torch.OutOfMemoryError:
         smaller = make_smaller(run.log.run.path, run.config, run.settings, "the GPU's memory was too small")
         if smaller is None:
@@ -64,29 +83,45 @@ def fits_in_memory(run: TrainingRun, work: Callable[[], None]) -> bool:
                 "The GPU's memory is too small even for the smallest batch; choose a smaller base model or max_seq_length."
             ) from None
     run.log.write(NoticeEvent(f"The GPU's memory is full. The run goes on with {smaller}."))
+    return None
+
+
+def free_memory() -> None:
+    """Let go of what an attempt left: trainer and optimizer hold each other."""
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return False
 
 
-def train_and_finish(run: TrainingRun, course: Course) -> None:
-    """Train from the latest checkpoint or from the first step, then keep what came of it."""
+def train_steps(run: TrainingRun, course: Course) -> Trained:
+    """Train from the latest checkpoint or from the first step."""
+    best = BestCheckpoint(run.log.run.path / "checkpoints", run.settings["best_by"])
+    evaluation = LiveEvaluation(run.log, run.settings, course, best)
+    return run_trainer(run, build_trainer(run), evaluation), best
+
+
+def run_trainer(run: TrainingRun, trainer: Trainer, evaluation: LiveEvaluation) -> TrainingWatch:
+    """Let a trainer do the steps that are left, and write down what watching it took."""
     log, latest = run.log, latest_checkpoint(run.log.run.path)
-    going_on = " going on from its checkpoint" if latest else ""
-    how_long = f"{run.settings['time_budget_seconds']:g} s" if run.settings["time_budget_seconds"] else f"{run.total_steps} steps"
+    going_on = ", going on from its checkpoint" if latest else ""
+    budget = run.settings["time_budget_seconds"]
+    how_long = f"{budget:g} s" if budget else f"{run.total_steps:,} steps"
     log.enter("training", f"{how_long} of {run.settings['batch_size']} examples{going_on}")
-    best = BestCheckpoint(log.run.path / "checkpoints", run.settings["best_by"])
-    evaluation, trainer = LiveEvaluation(log, run.settings, course, best), build_trainer(run)
     watch = watch_over(trainer, run, evaluation, budget_of(run))
     began = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+    if latest and step_of(latest) >= run.total_steps:
+        trainer._load_from_checkpoint(str(latest))
+        watch.last_step = step_of(latest)
+    else:
+        trainer.train(resume_from_checkpoint=str(latest) if latest else None)
     watching = {
         "train_seconds": round(time.monotonic() - began, 3),
         "live_seconds": round(watch.live_seconds, 3),
         "evaluation_seconds": round(evaluation.seconds, 3),
+        "evaluated_every": evaluation.every,
     }
     write_json(log.run.path / "resolved.json", log.run.resolved() | {"watching": watching})
-    finish(run, watch, best)
+    return watch
 
 
 def budget_of(run: TrainingRun) -> TimeBudget | None:
@@ -95,10 +130,10 @@ def budget_of(run: TrainingRun) -> TimeBudget | None:
     if not seconds:
         return None
     size = sum(weights.numel() * weights.element_size() for weights in run.model.parameters())
-    before = (read_json(path) or {} for path in (run.log.run.path / "scores").glob("*.before.json"))
-    scoring = sum(float(score.get("seconds", 0)) for score in before)
+    before = [read_json(path) or {} for path in (run.log.run.path / "scores").glob("*.before.json")]
+    scoring = sum(float(score.get("seconds", 0)) for score in before) if before else UNSCORED * seconds
     reserve = 1 + SLOWER * scoring + size / SAVED_BYTES_A_SECOND
-    return TimeBudget(seconds, run.began, min(reserve, MOST_RESERVED * seconds), run.settings)
+    return TimeBudget(seconds, run.log.began, min(reserve, MOST_RESERVED * seconds), run.settings)
 
 
 class _Trainer(Resumable, SentenceTransformerTrainer):
@@ -128,6 +163,7 @@ def training_arguments(run: TrainingRun) -> SentenceTransformerTrainingArguments
 def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None:
     """Keep the best step's weights, score them in fp32, save them, and say how it went."""
     log, stopped = run.log, bool(run.log.stop_wish())
+    forget_scores(log.run)
     kept = best.restore(run.model, watch.last_step)
     log.write(NoticeEvent(kept))
     log.enter("evaluating", f"Scoring on {run.pairs.id}")
@@ -150,6 +186,12 @@ def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None
         forget_checkpoints(log.run.path)
         best.forget()
     log.end("stopped" if stopped else "done", ending_of(watch, stopped), has_model=True)
+
+
+def forget_scores(run: RunFolder) -> None:
+    """Remove the scores of an earlier turn: they are of other weights."""
+    for path in (run.path / "scores").glob("*.after.json"):
+        path.unlink()
 
 
 def ending_of(watch: TrainingWatch, stopped: bool, what: str = "model") -> str:

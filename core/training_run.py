@@ -1,8 +1,7 @@
 """What the phases of one training run share: its settings, examples, model and evaluation set."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from core.augmentation import with_silver
 from core.base_models import STATIC, kind_of
 from core.book import short_of_the_book
 from core.config import RunConfig
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 from core.estimate import estimate, measured_peak, refuse_if_too_much
 from core.evaluation import EvaluationSet, default_evaluation_set
 from core.events import NoticeEvent
@@ -53,7 +52,6 @@ class TrainingRun:
     pairs: EvaluationSet
     model: Any
     total_steps: int
-    began: float = field(default_factory=time.monotonic)
 
 
 def load_bi_encoder(config: RunConfig, runs_dir: Path, machine: Machine) -> SentenceTransformer:
@@ -63,7 +61,7 @@ def load_bi_encoder(config: RunConfig, runs_dir: Path, machine: Machine) -> Sent
 
 def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] = load_bi_encoder) -> TrainingRun:
     """Prepare the examples, load the model, and write down every value that will be used."""
-    began, places = time.monotonic(), log.places
+    places = log.places
     config = adjusted_config(log.run.config(), log.run.path)
     log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, {WHAT_LEARNS.get(config.kind, config.loss)}"))
     kind = kind_of(config.base_model, log.run.runs_dir)
@@ -83,7 +81,13 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     short = short_of_the_book(config, report["rows"] + sum(report["dropped"].values()) + prepared.report.get("silver", 0))
     if short:
         log.write(NoticeEvent(short))
-    settings = settled_values(settle(config, kind, machine, runs_dir=log.run.runs_dir))
+    refuse_other_rows(log, prepared)
+    settled = settle(config, kind, machine, report["kind"], log.run.runs_dir)
+    settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
+    settled |= {key: Setting(value, "adjusted") for key, value in adjustments(log.run.path).items()}
+    if settled["best_by"].value == "held_out" and not can_be_scored(prepared):
+        settled["best_by"] = without_held_out(config, settled["best_by"])
+    settings = settled_values(settled) | {"evaluations": AUTOMATIC[kind]["evaluations"]}
     foreseen = foresee(config, settings, prepared.report, machine, log.run.runs_dir)
     examples, pairs = prepared.frame(), default_evaluation_set(places)
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
@@ -91,19 +95,21 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     model = load_the_model(config, log.run.runs_dir, machine)
     if settings["gradient_checkpointing"]:
         keep_fewer_activations(model)
-    total_steps = count_steps(settings, len(examples))
-    settled = settle(config, kind, machine, total_steps, report["kind"], log.run.runs_dir)
-    settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
-    settled |= {key: Setting(value, "adjusted") for key, value in adjustments(log.run.path).items()}
-    if settled["best_by"].value == "held_out" and not can_be_scored(prepared):
-        settled["best_by"] = without_held_out(config, settled["best_by"])
     described = describe(config, machine, settled, prepared, pairs, model)
     write_json(log.run.path / "resolved.json", described | {"memory": {"foreseen_bytes": foreseen}})
-    settings = settled_values(settled) | {
-        "eval_every_is_yours": settled["eval_every"].origin != "automatic",
-        "evaluations": AUTOMATIC[kind]["evaluations"],
-    }
-    return TrainingRun(log, config, machine, settings, prepared, examples, pairs, model, total_steps, began)
+    return TrainingRun(log, config, machine, settings, prepared, examples, pairs, model, count_steps(settings, len(examples)))
+
+
+def refuse_other_rows(log: RunLog, prepared: PreparedExamples) -> None:
+    """Refuse to go on from a checkpoint with other rows: its place among them means nothing there.
+
+    Raises:
+        DataError: the rows have changed since.
+    """
+    before = log.run.resolved().get("data", {}).get("rows_sha256")
+    going_on = (log.run.path / "checkpoints" / "latest").is_dir()
+    if going_on and before not in (None, prepared.report["rows_sha256"]):
+        raise DataError("The rows have changed since this run began, so it cannot go on; duplicate it and start that.")
 
 
 def without_held_out(config: RunConfig, best_by: Setting) -> Setting:
@@ -140,9 +146,9 @@ def note_peak(log: RunLog) -> None:
 
 
 def count_steps(settings: dict[str, Any], examples: int) -> int:
-    """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`; with a budget of time, too many."""
+    """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`; under a budget of time that alone."""
     if settings["time_budget_seconds"]:
-        return UNKNOWN_STEPS
+        return settings["max_steps"] or UNKNOWN_STEPS
     batches = -(-examples // settings["batch_size"])
     steps_an_epoch = -(-batches // settings["gradient_accumulation"])
     steps: int = max(1, round(steps_an_epoch * settings["epochs"]))

@@ -60,6 +60,7 @@ class TrainingWatch(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the clock when the first batch is fetched."""
+        self.last_step = state.global_step
         self._clock.start()
         self._meter.take()
 
@@ -75,8 +76,8 @@ class TrainingWatch(TrainerCallback):
         self._log.has_stepped = True
         self.last_step = state.global_step
         self._clock.tick()
-        if not self._planned and (self._clock.steps >= SPEED_STEPS and self._clock.seconds >= SPEED_SECONDS):
-            self._plan(state, kwargs.get("lr_scheduler"))
+        if not self._planned:
+            self._plan_soon(state, kwargs.get("lr_scheduler"))
         if self._log.stop_wish():
             control.should_training_stop = control.should_save = True
         elif self._budget and self._budget.is_over():
@@ -88,6 +89,15 @@ class TrainingWatch(TrainerCallback):
             control.should_log = True
         if self._wants_checkpoint(state) and not control.should_training_stop:
             control.should_save = True
+
+    def _plan_soon(self, state: TrainerState, scheduler: Any) -> None:
+        """Plan once the speed can be read; for the learning rate's sake a first time after the first step."""
+        is_known = self._clock.steps >= SPEED_STEPS and self._clock.seconds >= SPEED_SECONDS
+        if is_known or self._evaluation.is_due(state.global_step, is_last=False):
+            self._plan(state, scheduler)
+        elif self._budget is not None and self._clock.steps == 1:
+            # The first step is slower than the rest.
+            self._budget.plan(state, scheduler, self._clock.seconds_per_step() / SPEED_STEPS)
 
     def _plan(self, state: TrainerState, scheduler: Any) -> None:
         self._planned = True

@@ -32,7 +32,7 @@ MINILM = {"base_model": "all-minilm-l6-v2", "loss": "mnr", "batch_size": 32}
 def reckoned(values: dict[str, Any], report: dict[str, Any] | None = None, device: str = CPU) -> Estimate:
     config = build_config(MINILM | values)
     facts = read_facts(config.base_model)
-    settings = settled_values(settle(config, facts.kind, MACHINE, 100))
+    settings = settled_values(settle(config, facts.kind, MACHINE))
     return estimate(config, settings, facts, REPORT | (report or {}), device)
 
 

@@ -21,7 +21,7 @@ from core.runs import create_run
 from core.step_clock import StepClock
 from core.time_budget import TimeBudget
 
-SETTINGS: dict[str, Any] = {"eval_every": None, "eval_every_is_yours": False, "evaluations": 10, "early_stopping": None}
+SETTINGS: dict[str, Any] = {"eval_every": None, "evaluations": 10, "early_stopping": None}
 FEW = EvaluationEvent(0, "stsb/validation", 300, {"spearman_cosine": 0.6}, untouched=True, of_pairs=1500)
 
 
@@ -61,7 +61,7 @@ def test_points_are_as_many_as_a_tenth_of_the_time_allows(
 
 
 def test_distance_that_a_person_set_stays(runs_dir: Path) -> None:
-    live = evaluation(runs_dir, Course(lambda *_: measured(0.5), 80.0, 16.0, FEW), eval_every=250, eval_every_is_yours=True)
+    live = evaluation(runs_dir, Course(lambda *_: measured(0.5), 80.0, 16.0, FEW), eval_every=250)
     live.plan(1000, 0.1)
     assert due_steps(live, 1000) == [250, 500, 750, 1000]
 
@@ -79,6 +79,17 @@ def test_few_pairs_come_with_their_own_dashed_line(runs_dir: Path) -> None:
     events = [event for event in read_events(live._log.run.events_path) if event["type"] == "evaluation"]
     assert asked == [True]
     assert [(event["pairs"], event["untouched"], event["best"]) for event in events] == [(300, True, False), (300, False, True)]
+
+
+def test_resumed_run_keeps_the_pairs_of_its_earlier_turn(runs_dir: Path) -> None:
+    course = Course(lambda *_: measured(0.5), 8.0, 1.6, FEW)
+    live = evaluation(runs_dir, course)
+    live.plan(1000, 0.1)
+    live.evaluate(torch.nn.Linear(1, 1), 167)
+    later = LiveEvaluation(live._log, SETTINGS, course, BestCheckpoint(live._log.run.path / "checkpoints", "spearman_cosine"))
+    # Ten times as slow a machine could afford all pairs; their figures would be others.
+    later.plan(1000, 1.0)
+    assert later._few
 
 
 def test_training_ends_when_no_evaluation_is_better(runs_dir: Path) -> None:

@@ -1,6 +1,7 @@
 """A run that is stopped and goes on ends where a run ends that went through, the loss's own weights included."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from core import training
 from core.adjusting import ADJUSTED, make_smaller
 from core.checkpoints import BestCheckpoint, latest_checkpoint
 from core.config import RunConfig, build_config
-from core.errors import MachineError
+from core.errors import DataError, MachineError
 from core.events import read_events
 from core.files import read_json
 from core.places import Places
@@ -101,14 +102,14 @@ def test_best_of_the_earlier_turn_is_still_the_best(tmp_path: Path) -> None:
 
 def test_full_gpu_is_answered_with_half_the_batch(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A GPU that holds 4 examples: the error is the library's own, the rest of the run is real.
-    real = training.train_and_finish
+    real = training.train_steps
 
-    def train_and_finish(run: Any, course: Any) -> None:
+    def train_steps(run: Any, course: Any) -> Any:
         if run.settings["batch_size"] > 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        real(run, course)
+        return real(run, course)
 
-    monkeypatch.setattr(training, "train_and_finish", train_and_finish)
+    monkeypatch.setattr(training, "train_steps", train_steps)
     run = create_run(runs_dir, config_of("softmax", "static-minilm", batch_size=16, max_steps=2), None)
     training.train(RunLog(run))
     status, settings = run.status(), run.resolved()["settings"]
@@ -128,11 +129,47 @@ def test_mnr_keeps_its_batch_and_is_reckoned_in_pieces(runs_dir: Path) -> None:
     assert adjusted == {"loss": "cached-mnr", "loss_params": {"mini_batch_size": 32.0}, "why": "too small"}
 
 
+def test_word_vectors_take_half_the_batch_since_no_cached_loss_trains_them(runs_dir: Path) -> None:
+    config = config_of("mnr", "static-minilm", batch_size=64)
+    run = create_run(runs_dir, config, None)
+    said = make_smaller(run.path, config, {"batch_size": 64, "gradient_accumulation": 1}, "too small")
+    assert said == "batches of 32, 2 to a step"
+
+
+def test_rows_that_changed_meanwhile_are_not_gone_on_with(runs_dir: Path, small_data: Path) -> None:
+    asked = SHORT | {"data": "snli", "loss": "mnr", "base_model": "static-minilm"}
+    config = override(build_config({}), asked, Places(small_data))
+    run = create_run(runs_dir, config, small_data)
+    training.train(StoppedAt(run, STOP_AT))
+    rows = (small_data / "snli" / "train.csv").read_text().splitlines()
+    (small_data / "snli" / "train.csv").write_text("\n".join(rows[:-8]) + "\n")
+    with pytest.raises(DataError, match="rows have changed since this run began"):
+        training.train(RunLog(run))
+
+
+def test_budget_of_seconds_ends_in_time_with_a_model(runs_dir: Path) -> None:
+    config = config_of("mnr", "static-minilm", max_steps=None, epochs=None, time_budget_seconds=8.0)
+    run = create_run(runs_dir, config, None)
+    began = time.monotonic()
+    training.train(RunLog(run))
+    took, status = time.monotonic() - began, run.status()
+    steps = [event for event in read_events(run.events_path) if event["type"] == "step"]
+    assert status is not None and (status.state, status.has_model) == ("done", True)
+    assert 2 < took < 9.5
+    assert steps[-1]["step"] > 20
+    assert max(step["learning_rate"] for step in steps) > 0.8 * config_rate(run) > 0
+    assert steps[-1]["step"] <= steps[-1]["total_steps"]
+
+
+def config_rate(run: RunFolder) -> float:
+    return float(run.resolved()["settings"]["learning_rate"]["value"])
+
+
 def test_gpu_that_is_too_small_for_anything_says_so(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train_and_finish(_run: Any, _course: Any) -> None:
+    def train_steps(_run: Any, _course: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(training, "train_and_finish", train_and_finish)
+    monkeypatch.setattr(training, "train_steps", train_steps)
     run = create_run(runs_dir, config_of("softmax", "static-minilm", batch_size=4), None)
     with pytest.raises(MachineError, match="too small even for the smallest batch"):
         training.train(RunLog(run))

@@ -23,8 +23,8 @@ def origins(config: RunConfig, kind: str = STATIC) -> dict[str, str]:
     return {key: setting.origin for key, setting in settle(config, kind, CPU).items()}
 
 
-def values_of(config: RunConfig, kind: str = STATIC, machine: Machine = CPU, steps: int | None = None) -> dict[str, Any]:
-    return settled_values(settle(config, kind, machine, steps))
+def values_of(config: RunConfig, kind: str = STATIC, machine: Machine = CPU) -> dict[str, Any]:
+    return settled_values(settle(config, kind, machine))
 
 
 def test_persons_value_wins_over_the_recipes() -> None:
@@ -157,15 +157,14 @@ def test_precision_is_the_machines_except_for_a_static_model() -> None:
     assert values_of(config, STATIC, GPU)["precision"] == "fp32"
 
 
-@pytest.mark.parametrize(("steps", "every"), [(None, None), (100, 10), (3, 1)])
-def test_steps_between_evaluations_follow_from_the_length(steps: int | None, every: int | None) -> None:
-    assert values_of(build_config({}), steps=steps)["eval_every"] == every
+def test_distance_of_evaluations_is_left_to_the_run() -> None:
+    assert values_of(build_config({}))["eval_every"] is None
 
 
 def test_settled_settings_go_out_as_json() -> None:
-    written = json.loads(json.dumps(settled_as_json(settle(override(RECIPE, {"seed": 7}), STATIC, CPU, 60))))
+    written = json.loads(json.dumps(settled_as_json(settle(override(RECIPE, {"seed": 7}), STATIC, CPU))))
     assert written["seed"] == {"value": 7, "origin": "yours"}
-    assert written["eval_every"] == {"value": 6, "origin": "automatic"}
+    assert written["eval_every"] == {"value": None, "origin": "automatic"}
 
 
 @pytest.mark.parametrize("key", ["kind", "recipe", "size", "yours"])

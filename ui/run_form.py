@@ -164,7 +164,7 @@ def plan_line(studio: Studio, recipe: str, form: FormState) -> str:
     values = {key: setting.value for key, setting in form.settled.items()}
     parts = [
         form.config.base_model, f"{called(form.config.data)} as {values['examples'] or 'examples'}",
-        LOSSES[form.config.loss].title, f"{values['epochs']:g} epochs of batches of {values['batch_size']}",
+        LOSSES[form.config.loss].title, f"{_length(values)} of batches of {values['batch_size']}",
     ]  # fmt: skip
     line = "<i>→</i>".join(f"<span>{escape(part)}</span>" for part in parts)
     chain = asked_chain(*split_size(recipe), nested(form.yours), studio.places)
@@ -198,3 +198,9 @@ def start_config(studio: Studio, recipe: str, yours: Mapping[str, Any]) -> RunCo
     """
     studio.check_paths(yours)
     return main_config(*split_size(recipe), nested(yours), studio.places)
+
+
+def _length(values: Mapping[str, Any]) -> str:
+    if values["time_budget_seconds"]:
+        return f"{values['time_budget_seconds']:g} seconds"
+    return f"{values['epochs']:g} epoch{'' if values['epochs'] == 1 else 's'}"
