@@ -83,7 +83,12 @@ def open_page(browser: Browser, url: str, complaints: list[str]) -> Page:
         if address.scheme.startswith("http") and address.hostname != "127.0.0.1":
             complaints.append(f"left this machine: {request.url}")
 
+    def name_failure(response: Any) -> None:
+        if response.status >= 500:
+            complaints.append(f"{response.status} from {response.url}")
+
     page.on("request", watch)
+    page.on("response", name_failure)
     page.goto(url, wait_until="load")
     # The recipe's sentence comes with the filled form.
     page.wait_for_function("document.body.innerText.includes('from loss curve to map')", timeout=60_000)

@@ -32,8 +32,9 @@ ROWS_KEYS = ("data", "split", "columns", "fixes", "max_rows", "holdout")
 
 def wire_form(studio: Studio, page: Page) -> None:
     """Let every widget of the form change it; afterwards the examples are prepared anew where they differ."""
-    for chooser in (page.method, page.size):
-        named = chooser.input(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
+    choosers = ((page.method, change_method, page.recipe), (page.size, name_recipe, page.size))
+    for chooser, name, told in choosers:
+        named = chooser.input(name, [page.method, told], [page.recipe, page.size], **QUIET)
         chosen = named.then(bound(choose_recipe, studio), [page.recipe, page.yours], page.form_outputs(), **QUIET)
         chosen.then(**forget_look(page)).then(**request_view(studio, page))
     page.data.view.ended(bound(show_memory, studio), [page.recipe, page.yours], page.train.memory, **QUIET)
@@ -56,6 +57,14 @@ def name_recipe(method: str, size: str | None) -> tuple[str, Any]:
     )
     choices = [(SIZE_TITLES[each], each) for each in spec.sizes]
     return f"{method}@{chosen}", gr.update(choices=choices, value=chosen, info=missing or "How large, and how long it takes")
+
+
+def change_method(method: str, recipe: str) -> tuple[str, Any]:
+    """Return another recipe's name, at the size of the one before where it has that.
+
+    The size's widget is not asked: a dropdown may tell its change twice, and the second time the old size is no choice any more.
+    """
+    return name_recipe(method, split_size(recipe)[1])
 
 
 def forget_look(page: Page) -> dict[str, Any]:
