@@ -13,8 +13,11 @@ from core.files import read_json
 from core.runs import RunFolder, Status
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-# Tests run beside each other; threads of two that wait for each other's cores take longer than one thread each.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    # Tests run beside each other; threads of two that wait for each other's cores take longer than one thread each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
