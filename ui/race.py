@@ -31,7 +31,7 @@ def build_race(studio: Studio) -> RaceBlock:
     with gr.Accordion("Cross-encoder against bi-encoder", open=False):
         gr.HTML(
             hint(
-                "A cross-encoder reads both texts at once and judges better from the same data, "
+                "A cross-encoder reads both texts at once and mostly judges better from the same data, "
                 "but n texts make n(n − 1)/2 pairs to read; a bi-encoder reads n texts once."
             )
         )
