@@ -246,6 +246,7 @@ def forks_here() -> bool:
 # The supervisors that this process started: one that still imports has not told its name yet, and one that has
 # ended is reaped here instead of staying a zombie.
 _started: dict[Path, Child] = {}
+_starting = threading.Lock()
 
 
 def ensure_supervisor(runs_dir: Path) -> None:
@@ -254,17 +255,19 @@ def ensure_supervisor(runs_dir: Path) -> None:
     Raises:
         RunError: its log cannot be written, or there is no room for a process.
     """
-    mine = _started.get(runs_dir)
-    if mine is not None and mine.poll() is None:
-        return
-    known = read_json(runs_dir / ".supervisor.json")
-    if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
-        return
-    try:
-        _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RunError(f"No supervisor can be started in {str(runs_dir)[-120:]} ({reason}); free some space there.") from None
+    # Two visitors may press at the same moment: the second finds the first one's.
+    with _starting:
+        mine = _started.get(runs_dir)
+        if mine is not None and mine.poll() is None:
+            return
+        known = read_json(runs_dir / ".supervisor.json")
+        if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
+            return
+        try:
+            _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise RunError(f"No supervisor can be started in {str(runs_dir)[-120:]} ({reason}); free some space there.") from None
 
 
 def main() -> int:
