@@ -1,7 +1,8 @@
 """Evaluation in the middle of training: how often, on how many pairs, and what comes of it. It has a budget of its own.
 
-At least three points; more only as far as a tenth of the training time goes. Where three rounds over all pairs would cost
-more, a seeded part of them serves the curve and its dashed line; final scores always take all.
+At least three points in a run that takes longer than a second; more only as far as a tenth of the training time goes. Where
+three rounds over all pairs would cost more, a seeded part of them serves the curve and its dashed line; final scores always
+take all.
 """
 
 import time

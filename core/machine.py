@@ -118,24 +118,31 @@ def _cpu_info(entry: str) -> str:
 
 
 @cache
-def _first_gpu() -> tuple[str, int] | None:
-    """Return the first visible GPU's name and major compute capability, through NVIDIA's management library."""
+def nvidia_library() -> Any:
+    """Return NVIDIA's management library, opened once, or None where there is no GPU that is shown to us."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return None
     try:
-        import pynvml  # noqa: PLC0415  only where the driver is: the import itself looks for it
+        import pynvml  # noqa: PLC0415  only where somebody asks: the import itself looks for the driver
     except ImportError:
         return None
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return None
-    try:
-        if not pynvml.nvmlDeviceGetCount():
-            return None
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-        return str(pynvml.nvmlDeviceGetName(handle)), int(pynvml.nvmlDeviceGetCudaComputeCapability(handle)[0])
-    except pynvml.NVMLError:
+    return pynvml
+
+
+@cache
+def _first_gpu() -> tuple[str, int] | None:
+    """Return the first visible GPU's name and major compute capability."""
+    nvml = nvidia_library()
+    if nvml is None:
         return None
-    finally:
-        pynvml.nvmlShutdown()
+    try:
+        if not nvml.nvmlDeviceGetCount():
+            return None
+        handle = nvml.nvmlDeviceGetHandleByIndex(0)
+        return str(nvml.nvmlDeviceGetName(handle)), int(nvml.nvmlDeviceGetCudaComputeCapability(handle)[0])
+    except nvml.NVMLError:
+        return None

@@ -121,11 +121,6 @@ def why_not_resume(run: RunFolder, status: Status | None) -> str:
     return ""
 
 
-def can_resume(run: RunFolder) -> bool:
-    """Tell whether a run has ended early and left a checkpoint to go on from."""
-    return not why_not_resume(run, run.status())
-
-
 def has_checkpoint(run: RunFolder) -> bool:
     """Tell whether `checkpoints/latest` holds anything, or what a killed worker was just putting in its place."""
     folders = (run.path / "checkpoints" / name for name in ("latest", ".latest"))

@@ -21,9 +21,8 @@ from core.evaluation import (
     score_record,
     some_of,
     write_score,
-)  # fmt: skip
+)
 from core.events import EvaluationEvent, MeasureEvent, NoticeEvent
-from core.files import read_json
 from core.held_out import can_be_scored, held_out_record, score_held_out
 from core.live_evaluation import FEW_PAIRS, Course, Measurement
 from core.measures import SpaceMeasures, measure_space
@@ -44,14 +43,14 @@ def measure_untouched(run: TrainingRun) -> Course:
     run.log.enter("baseline", f"Scoring the untouched model on {run.pairs.id}")
     is_new = not run.log.run.scores("before")
     few, few_line, seconds = _dashed_lines(run, is_new)
-    own = float((read_json(run.log.run.path / "scores" / f"{HELD_OUT.replace('/', '-')}.before.json") or {}).get("seconds", 0))
     if is_new:
         between = _between(run, "Scoring the untouched model", run.log.raise_if_stopped)
-        own = score_own(run, "before", between)
+        score_own(run, "before", between)
         score_labels(run, "before", between)
         if run.settings["snapshots"]:
             ProbeSnapshots(run.log.run.path / "snapshots").take(run.model, 0, run.settings["eval_batch_size"])
     run.log.raise_if_stopped()
+    own = run.log.run.score_seconds("before").get(HELD_OUT, 0.0)
     return Course(
         lambda model, step, is_few: measure_live(run, few if is_few else run.pairs, model, step),
         seconds + own,
@@ -152,20 +151,18 @@ def score_after(run: TrainingRun) -> None:
     score_labels(run, "after", between)
 
 
-def score_own(run: TrainingRun, which: str, between: Between) -> float:
-    """Score the model on the held-out part of the person's own rows, where one has a figure; return the seconds it took."""
+def score_own(run: TrainingRun, which: str, between: Between) -> None:
+    """Score the model on the held-out part of the person's own rows, where one has a figure."""
     if not can_be_scored(run.prepared):
-        return 0.0
+        return
     began = time.monotonic()
     figures = score_held_out(run.model, run.prepared, run.settings["eval_batch_size"], between)
-    seconds = time.monotonic() - began
-    record = held_out_record(run.prepared, figures, seconds)
+    record = held_out_record(run.prepared, figures, time.monotonic() - began)
     write_score(run.log.run.path, which, record)
     if which == "before":
         run.log.write(EvaluationEvent(0, HELD_OUT, record["pairs"], figures, untouched=True))
     said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
     run.log.write(NoticeEvent(f"Held-out part {which} training: {said}"))
-    return seconds
 
 
 def score_labels(run: TrainingRun, which: str, between: Between) -> None:

@@ -150,6 +150,11 @@ class RunFolder:
                 found[str(score["data"])] = dict(score["figures"])
         return found
 
+    def score_seconds(self, which: str) -> dict[str, float]:
+        """Return the seconds that each score took, by data set."""
+        scores = (read_json(path) for path in (self.path / "scores").glob(f"*.{which}.json"))
+        return {str(score["data"]): float(score.get("seconds") or 0) for score in scores if isinstance(score, dict)}
+
     def yardstick(self, which: str) -> tuple[str, dict[str, float]]:
         """Return the data and figures of the evaluation set that runs are compared by, or nothing before it is scored."""
         scores = self.scores(which).items()

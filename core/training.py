@@ -13,7 +13,7 @@ from core.adjusting import make_smaller
 from core.checkpoints import BestCheckpoint, forget_checkpoints, latest_checkpoint, save_model, step_of
 from core.errors import MachineError
 from core.events import NoticeEvent
-from core.files import read_json, write_json
+from core.files import write_json
 from core.live_evaluation import Course, LiveEvaluation
 from core.loss_building import batch_sampler, build_dataset, build_loss
 from core.models import leave_mixed_precision, merge_adapters
@@ -130,8 +130,8 @@ def budget_of(run: TrainingRun) -> TimeBudget | None:
     if not seconds:
         return None
     size = sum(weights.numel() * weights.element_size() for weights in run.model.parameters())
-    before = [read_json(path) or {} for path in (run.log.run.path / "scores").glob("*.before.json")]
-    scoring = sum(float(score.get("seconds", 0)) for score in before) if before else UNSCORED * seconds
+    before = run.log.run.score_seconds("before")
+    scoring = sum(before.values()) if before else UNSCORED * seconds
     reserve = 1 + SLOWER * scoring + size / SAVED_BYTES_A_SECOND
     return TimeBudget(seconds, run.log.began, min(reserve, MOST_RESERVED * seconds), run.settings)
 

@@ -74,6 +74,7 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     report = prepared.report
     # The page may look at shapes that this loss does not take.
     shape_for(config, report["kind"])
+    refuse_other_rows(log, prepared)
     log.raise_if_stopped()
     log.write(NoticeEvent(f"{report['examples']:,} {prepared.shape} from {report['rows']:,} rows of {report['found']}"))
     if config.silver is not None and not config.silver.gold_only:
@@ -81,7 +82,6 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     short = short_of_the_book(config, report["rows"] + sum(report["dropped"].values()) + prepared.report.get("silver", 0))
     if short:
         log.write(NoticeEvent(short))
-    refuse_other_rows(log, prepared)
     settled = settle(config, kind, machine, report["kind"], log.run.runs_dir)
     settled["examples"] = Setting(prepared.shape, settled["examples"].origin)
     settled |= {key: Setting(value, "adjusted") for key, value in adjustments(log.run.path).items()}

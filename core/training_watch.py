@@ -84,11 +84,12 @@ class TrainingWatch(TrainerCallback):
             control.should_training_stop = True
         if control.should_training_stop and not self._planned:
             self._plan(state, None)
-        if self._is_due(state, control):
-            # The trainer logs right after this: an evaluation wants the loss of its own step beside it.
-            control.should_log = True
         if self._wants_checkpoint(state) and not control.should_training_stop:
             control.should_save = True
+        if self._is_due(state, control) or control.should_save:
+            # The trainer logs right after this, and then saves: an evaluation wants the loss of its own step beside it, and
+            # the clock is stopped there.
+            control.should_log = True
 
     def _plan_soon(self, state: TrainerState, scheduler: Any) -> None:
         """Plan once the speed can be read; for the learning rate's sake a first time after the first step."""

@@ -1,17 +1,16 @@
 """What a run's process uses of the machine right now: looked at from outside, without a CUDA context of our own."""
 
-import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import psutil
 
+from core.machine import nvidia_library
 from core.processes import is_alive
 
 # Two viewers of one run share a look: a processor's share is counted from one look to the next.
@@ -80,7 +79,7 @@ class _LookedAt:
 
 def _gpu_use(pid: int) -> tuple[float | None, int | None]:
     """Return the use of the GPU that the process is on, in percent, and the bytes of its memory."""
-    nvml = _nvml()
+    nvml = nvidia_library()
     if nvml is None:
         return None, None
     with suppress(nvml.NVMLError):
@@ -105,19 +104,3 @@ def _device_of(nvml: Any, pid: int) -> tuple[Any, int | None]:
 def _devices(nvml: Any) -> Iterator[Any]:
     for index in range(nvml.nvmlDeviceGetCount()):
         yield nvml.nvmlDeviceGetHandleByIndex(index)
-
-
-@cache
-def _nvml() -> Any:
-    """Return NVIDIA's management library, opened once, or None where there is no GPU that is shown to us."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return None
-    try:
-        import pynvml  # noqa: PLC0415  only where somebody looks at a run
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    return pynvml

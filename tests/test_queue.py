@@ -20,7 +20,7 @@ from core.errors import RunError
 from core.files import read_json, write_json
 from core.locks import lock
 from core.processes import start_time
-from core.queue import REMOVED, can_resume, move, read_queue, remove, resume, why_not_resume
+from core.queue import REMOVED, move, read_queue, remove, resume, why_not_resume
 from core.recipes import recipe_chain
 from core.runs import RunFolder, Status, create_run
 from core.supervisor import ensure_supervisor
@@ -143,7 +143,7 @@ def test_resumed_run_is_queued_afresh_behind_all_others(runs_dir: Path, state: s
     other = lone(runs_dir)
     other.set_status(rank=time.time_ns() + 10**15)
     created = now(run).created
-    assert can_resume(run)
+    assert why_not_resume(run, run.status()) == ""
     resume(run)
     status = now(run)
     assert (status.state, status.detail, status.error, status.pid, status.finished) == ("queued", "", {}, None, None)
@@ -167,7 +167,7 @@ def test_run_without_a_checkpoint_is_not_resumed(runs_dir: Path) -> None:
     run = ended_early(runs_dir)
     free_checkpoints(run)
     (run.path / "checkpoints" / "latest").mkdir()
-    assert not can_resume(run)
+    assert why_not_resume(run, run.status())
     with pytest.raises(RunError, match="no checkpoint to go on from; start it again"):
         resume(run)
 

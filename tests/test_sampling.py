@@ -257,15 +257,18 @@ def test_sampler_follows_from_setting_and_loss(values: dict[str, Any], expected:
         assert sorted(row for batch in epoch_of(build(sampler, dataset, 8)) for row in batch) == list(range(len(dataset)))
 
 
-def meter_of(model: SentenceTransformer) -> BatchMeter:
+def meter_of(model: SentenceTransformer, folder: Path) -> BatchMeter:
     trainer = PlainTrainer(
-        model=model, train_dataset=nli_like(8, 4).remove_columns("label"), loss=losses.MultipleNegativesRankingLoss(model)
+        model=model,
+        args=SentenceTransformerTrainingArguments(output_dir=str(folder)),
+        train_dataset=nli_like(8, 4).remove_columns("label"),
+        loss=losses.MultipleNegativesRankingLoss(model),
     )
     return BatchMeter(trainer.data_collator)
 
 
 def test_meter_counts_what_a_hand_counts(tmp_path: Path) -> None:
-    meter = meter_of(SentenceTransformer(str(write_sentence_model(tmp_path / "model")), device="cpu"))
+    meter = meter_of(SentenceTransformer(str(write_sentence_model(tmp_path / "model")), device="cpu"), tmp_path)
     assert meter.valid_label_columns == LABELS
     # With [CLS] and [SEP] 3 and 5 tokens, padded to 5; and 4 and 4.
     batch = meter([{"a": "dog", "b": "a dog"}, {"a": "the dog runs", "b": "the dog"}])
@@ -275,7 +278,7 @@ def test_meter_counts_what_a_hand_counts(tmp_path: Path) -> None:
     assert meter.take() == (0, None)
 
 
-def test_meter_finds_no_padding_in_a_static_model() -> None:
-    meter = meter_of(build_static_minilm("cpu"))
+def test_meter_finds_no_padding_in_a_static_model(tmp_path: Path) -> None:
+    meter = meter_of(build_static_minilm("cpu"), tmp_path)
     meter([{"a": "dog", "b": "a dog"}, {"a": "the dog runs", "b": "the dog"}])
     assert meter.take() == (8, None)

@@ -81,11 +81,13 @@ function renew(...names) { names.forEach(name => stale.add(name)); }
 function tiles(news) {
   const {status, final, machine} = news, curve = curvesOf(evaluations)[0], figure = curve ? nameOfFigure(curve.newest.figure) : 'Spearman';
   const score = event => event && event.value != null ? event.value.toFixed(4) : '–';
+  // The scores of the Evaluate and Runs tabs are of all pairs.
+  const part = curve && curve.newest.of_pairs > curve.newest.pairs ? `, ${curve.newest.pairs} pairs` : '';
   const told = [
     ['Step', now ? `${now.step.toLocaleString('en')} of ${now.total_steps.toLocaleString('en')}` : '–'],
     ['Loss', asNumber(now?.loss)],
-    [`${figure.replace(' of cosines', '')} now`, score(curve?.newest)],
-    ['Untouched model', score(curve?.base)],
+    [`${figure.replace(' of cosines', '')} now${part}`, score(curve?.newest)],
+    [`Untouched model${part}`, score(curve?.base)],
     ['Learning rate', now?.learning_rate == null ? '–' : now.learning_rate.toExponential(1)],
     ['Gradient norm', asNumber(now?.grad_norm)],
     ['Examples a second', asNumber(now?.examples_per_second)],

@@ -12,32 +12,14 @@ from core.files import read_json
 from core.queue import Listed, Queue, move, read_queue, remove
 from core.runs import RunFolder
 from core.supervisor import ensure_supervisor
-from ui.drawn import SCRIPT
+from ui.drawn import build_drawn
 from ui.html import hint
 from ui.studio import Studio
-
-# A block of which nothing is shown takes no room either.
-STYLE = """
-&:has(.drawn:empty) {display: none}
-.card {padding: .55rem .9rem}
-.card h3 {font-size: .95rem}
-.rows {max-height: 220px; overflow: auto}
-td.moves {white-space: nowrap; text-align: right}
-tr.shown td {font-weight: 620}
-button.small {min-width: 1.9rem}
-"""
 
 
 def build_queue() -> gr.HTML:
     """Lay out the block; its event `choose` tells the settings of a pressed button, for `press_in_queue`."""
-    return gr.HTML(
-        value="",
-        html_template='<div class="drawn"></div>',
-        css_template=STYLE,
-        js_on_load=SCRIPT,
-        apply_default_css=False,
-        elem_id="queue",
-    )
+    return build_drawn("queue")
 
 
 def queue_html(studio: Studio, shown: str | None) -> str:

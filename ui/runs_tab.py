@@ -54,7 +54,7 @@ def build_runs_tab(studio: Studio) -> RunsTab:
         show_label=False,
         max_height=420,
         elem_id="runs-table",
-        column_widths=["23%", "16%", "12%", "16%", "14%", "8%", "11%"],
+        column_widths=["23%", "14%", "13%", "15%", "16%", "8%", "11%"],
     )
     total = gr.HTML()
     chosen = gr.Textbox(label="Chosen run", interactive=False, placeholder="Click a row above")

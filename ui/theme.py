@@ -87,6 +87,9 @@ ul.notes li {list-style: disc}
 :is(#fetching, #fetching-model, #negatives-view, #tried-view, #looked-view, #raced-view):has(
   .working[hidden]):has(.job-view:empty) {display: none}
 :is(#stages, #loss-card, #queue):has(.drawn:empty) {display: none}
+#queue .card {padding: .55rem .9rem} #queue .card h3 {font-size: .95rem} #queue .rows {max-height: 220px; overflow: auto}
+#queue td.moves {white-space: nowrap; text-align: right} #queue tr.shown td {font-weight: 620}
+#queue button.small {min-width: 1.9rem}
 #other-losses:not(:has(details)) {display: none}
 .beside {display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(300px, 1fr); gap: 1rem; align-items: start}
 .beside figure {margin: 0; min-width: 0} .beside figcaption {font-size: .87rem; line-height: 1.45;

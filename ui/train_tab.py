@@ -23,7 +23,7 @@ LABELS = {
     "batch_size": "Batch size",
     "learning_rate": "Learning rate",
     "seed": "Seed",
-    "time_budget_seconds": "Or: seconds in all",
+    "time_budget_seconds": "Or seconds",
     "max_steps": "Steps at most",
     "gradient_accumulation": "Accumulated batches",
     "warmup": "Warm-up",
