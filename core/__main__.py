@@ -25,12 +25,12 @@ from core.errors import ConfigError, StudioError, one_sentence
 from core.experiment_commands import add_experiment_commands
 from core.files import read_json
 from core.hub_models import hub_model
+from core.launching import ensure_supervisor
 from core.listing import list_rows, print_table
 from core.places import Places, data_dir_from, runs_dir_from
 from core.recipe_runs import Chain
 from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
 from core.settings import override
-from core.supervisor import ensure_supervisor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

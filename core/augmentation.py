@@ -5,7 +5,9 @@ Thakur et al. 2021, arXiv:2010.08240, section 3; chapter 10 calls the same four 
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from core.doctor import admit, mend
 from core.errors import ConfigError, DataError
 from core.events import NoticeEvent
 from core.examples import PAIR_ROWS, UNLABELLED_PAIRS, convert, text_keys, text_roles
-from core.files import write_json
+from core.files import read_json, write_json
 from core.machine import read_machine
 from core.models import load_model
 from core.negatives import telling
@@ -49,19 +51,29 @@ def with_silver(log: RunLog, gold: PreparedExamples) -> PreparedExamples:
     """
     config = log.run.config()
     assert config.silver is not None
+    folder = log.run.path / "silver"
+    kept = read_json(folder / "silver.json") or {}
+    if kept.get("of_rows") == gold.report["rows_sha256"]:
+        # An earlier turn scored them, or the process that leads.
+        return _both(folder, gold, kept)
     log.enter("loading", "Choosing unlabelled pairs")
     frame = gold.frame()
     pairs = choose_pairs(config, frame, gold.held_out(), log)
     log.write(NoticeEvent(f"{len(pairs):,} unlabelled pairs ({config.silver.pairs}) for {len(frame):,} gold ones"))
     log.enter("loading", "The cross-encoder scores the silver pairs")
     silver = score_silver(config.silver, pairs, log)
-    folder = log.run.path / "silver"
     folder.mkdir(exist_ok=True)
     both = pd.concat([frame, silver], ignore_index=True)
     both.to_parquet(folder / "examples.parquet", index=False)
     shutil.copyfile(gold.folder / "held-out.parquet", folder / "held-out.parquet")
-    write_json(folder / "silver.json", describe_silver(frame, silver, config.silver))
-    return PreparedExamples(folder, gold.report | {"examples": len(both), "silver": len(silver)})
+    told = describe_silver(frame, silver, config.silver) | {"of_rows": gold.report["rows_sha256"]}
+    write_json(folder / "silver.json", told)
+    return _both(folder, gold, told)
+
+
+def _both(folder: Path, gold: PreparedExamples, told: Mapping[str, Any]) -> PreparedExamples:
+    more = {"examples": told["gold"] + told["silver"], "silver": told["silver"]}
+    return PreparedExamples(folder, gold.report | more)
 
 
 def choose_pairs(config: RunConfig, gold: pd.DataFrame, held_out: pd.DataFrame, log: RunLog) -> pd.DataFrame:

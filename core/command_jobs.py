@@ -13,6 +13,7 @@ from core.config import PREVIOUS, RunConfig, build_config
 from core.data_catalogue import data_parts, hub_name
 from core.errors import ConfigError, DataError
 from core.jobs import ask
+from core.launching import ensure_supervisor
 from core.listing import run_seconds
 from core.places import Places
 from core.prepared import MINED, find_prepared
@@ -21,7 +22,6 @@ from core.recipe_runs import Chain
 from core.runs import RunFolder, Status, ensure_runs_dir
 from core.series import FollowedRun
 from core.sources import locate
-from core.supervisor import ensure_supervisor
 
 POLL_SECONDS = 0.1
 # On a terminal the bar moves at each look; in a file each drawing would be one more line.

@@ -1,7 +1,9 @@
 """What the trainer gets: the prepared examples as the loss binds them, and the loss itself."""
 
+import os
 import shutil
 import zlib
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +24,14 @@ from core.model_parts import freeze_layers
 from core.models import load_plain
 from core.negatives import telling
 from core.sampling import BucketedBatchSampler, BucketedNoDuplicatesBatchSampler
+from core.team import team_size
 
 if TYPE_CHECKING:
     from core.training_run import TrainingRun
 
 TEACHER_BATCH = 64
+# Candidates of the other processes' batches count among the negatives.
+GATHER = "gather_across_devices"
 
 
 def build_dataset(run: "TrainingRun") -> Dataset:
@@ -143,12 +148,15 @@ def _build_inner(run: "TrainingRun") -> torch.nn.Module:
         return MaskedLanguageModelLoss(model, **needs)
     if spec.id == "denoising":
         return _build_denoising(run)
-    return getattr(losses, spec.class_name)(model, **needs)  # type: ignore[no-any-return]
+    loss = getattr(losses, spec.class_name)
+    if team_size() > 1 and GATHER in signature(loss.__init__).parameters:
+        needs[GATHER] = True
+    return loss(model, **needs)  # type: ignore[no-any-return]
 
 
 def _build_denoising(run: "TrainingRun") -> torch.nn.Module:
     """Build TSDAE's loss, its decoder tied to the encoder: the library reads the decoder from a folder, so one is written."""
-    folder = run.log.run.path / "checkpoints" / "start"
+    folder = run.log.run.path / "checkpoints" / f"start-{os.getpid()}"
     transformer = run.model[0].auto_model
     transformer.save_pretrained(str(folder))
     run.model.tokenizer.save_pretrained(str(folder))

@@ -146,3 +146,13 @@ def _first_gpu() -> tuple[str, int] | None:
         return str(nvml.nvmlDeviceGetName(handle)), int(nvml.nvmlDeviceGetCudaComputeCapability(handle)[0])
     except nvml.NVMLError:
         return None
+
+
+def gpu_count() -> int:
+    """Return how many GPUs are shown to us."""
+    nvml = nvidia_library()
+    if nvml is None:
+        return 0
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    found = int(nvml.nvmlDeviceGetCount())
+    return found if shown is None else min(found, len(shown.split(",")))

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from transformers import Trainer
 
 from core.checkpoints import load_training_weights, save_training_weights, take_for_latest
+from core.team import team_size
 
 
 class Resumable(Trainer):
@@ -25,6 +27,9 @@ class Resumable(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
+        if team_size() > 1:
+            # Each process writes its own random numbers beside the rest; then the folder moves.
+            dist.barrier()
         if self.args.should_save:
             take_for_latest(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 

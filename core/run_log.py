@@ -18,13 +18,17 @@ class Stopped(Exception):  # noqa: N818  not an error: somebody pressed Stop
 
 
 class RunLog:
-    """Writes a run's state and events; safe to use from the heartbeat's thread as well."""
+    """Writes a run's state and events; safe to use from the heartbeat's thread as well.
 
-    def __init__(self, run: RunFolder) -> None:
+    Of processes that train together only the one that leads `speaks`; the others write nothing and hear no wish.
+    """
+
+    def __init__(self, run: RunFolder, speaks: bool = True) -> None:
         self.run = run
+        self.speaks = speaks
         self.has_stepped = False
         self.began = time.monotonic()
-        self._events = EventWriter(run.events_path)
+        self._events = EventWriter(run.events_path) if speaks else None
         self._lock = threading.Lock()
         self._looked_at = 0.0
         self._wish: str | None = None
@@ -37,13 +41,15 @@ class RunLog:
 
     def set_status(self, **changes: object) -> None:
         """Change fields of `status.json`."""
-        with self._lock:
-            self.run.set_status(**changes)
+        if self.speaks:
+            with self._lock:
+                self.run.set_status(**changes)
 
     def write(self, event: Event) -> None:
         """Append an event."""
-        with self._lock:
-            self._events.write(event)
+        if self._events:
+            with self._lock:
+                self._events.write(event)
 
     def enter(self, state: str, detail: str = "") -> None:
         """Go on to the next state, in `status.json` and among the events."""
@@ -67,7 +73,7 @@ class RunLog:
             RunError: the folder was deleted meanwhile; nobody would see what comes of the run.
         """
         now = time.monotonic()
-        if now - self._looked_at >= LOOK_SECONDS:
+        if self.speaks and now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             self._wish = self.run.stop_wish()
             if self.run.is_gone():

@@ -12,22 +12,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.errors import RunError
-from core.files import read_json, write_json
+from core.files import write_json
 from core.jobs import FETCHING, JOB_FOLDERS
+from core.launching import FORKED, OFFLINE, forks_here, lane_of, processes_of, worker_arguments
 from core.locks import lock
 from core.memory_events import memory_kills
-from core.prepared import MINED, PREPARED
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
-from core.quick_jobs import LOOKED, TRIED
 from core.runs import RunFolder, Status, iter_runs
 
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
 KILL_AFTER_SECONDS = 3.0
 SILENT_SECONDS = 60.0
-DEVICE, QUICK = "device", "quick"
-# Lanes whose workers need torch: they are forked from the preloaded libraries.
-FORKED = (DEVICE, QUICK)
 PRELOADED = (
     "torch",
     "sentence_transformers",
@@ -38,8 +34,6 @@ PRELOADED = (
     "core.training",
     "core.cross_training",
 )
-# The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
-OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 
 
 # How a process ends that the kernel, or somebody, killed.
@@ -204,70 +198,25 @@ class Supervisor:
     def start(self, run: RunFolder, lane: str) -> None:
         """Start a worker on a run: forked from the preloaded libraries where that is safe, spawned elsewhere.
 
-        What needs no torch is spawned, without its memory; and so is what asks the Hub: the libraries here are offline.
+        What needs no torch is spawned, without its memory; and so is what asks the Hub: the libraries here are offline. On
+        several GPUs the library's launcher starts one process on each.
         """
         self.folders[run.id] = run
         self._memory_kills[run.id] = memory_kills()
-        if lane not in FORKED:
-            online = dict.fromkeys(OFFLINE) if lane == FETCHING else {}
-            self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path, online)
-        elif self.broken:
+        together = processes_of(run)
+        if lane in FORKED and self.broken:
             _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
-        elif self.fork:
+        elif lane in FORKED and self.fork and together == 1:
             from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there
 
             self.children[run.id] = fork_child(lambda: worker.main(run.path))
         else:
-            self.children[run.id] = spawn_detached(["-m", "core.worker", str(run.path)], run.log_path)
-
-
-def lane_of(run: RunFolder) -> str:
-    """Return which work waits for which: one a lane goes on at a time. Preparing and fetching need no device.
-
-    What answers in seconds does not wait for a training run; a race does, since it measures time.
-    """
-    kind = run.path.parent.name
-    if kind == PREPARED and (read_json(run.path / "config.json") or {}).get("negatives") in MINED:
-        return DEVICE
-    if kind in (TRIED, LOOKED):
-        return QUICK
-    return kind if kind in (PREPARED, FETCHING) else DEVICE
+            online = dict.fromkeys(OFFLINE) if lane == FETCHING else {}
+            self.children[run.id] = spawn_detached(worker_arguments(run, together), run.log_path, online)
 
 
 def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object] | None = None) -> None:
     run.set_status(state=state, detail=detail, finished=time.time(), error=dict(error or {}))
-
-
-def forks_here() -> bool:
-    """Tell whether workers are forked: on Linux, unless `STUDIO_SPAWN=1`."""
-    return sys.platform == "linux" and os.environ.get("STUDIO_SPAWN") != "1"
-
-
-# The supervisors that this process started: one that still imports has not told its name yet, and one that has
-# ended is reaped here instead of staying a zombie.
-_started: dict[Path, Child] = {}
-_starting = threading.Lock()
-
-
-def ensure_supervisor(runs_dir: Path) -> None:
-    """Start a supervisor unless one is at work; two started at once settle it by the lock.
-
-    Raises:
-        RunError: its log cannot be written, or there is no room for a process.
-    """
-    # Two visitors may press at the same moment: the second finds the first one's.
-    with _starting:
-        mine = _started.get(runs_dir)
-        if mine is not None and mine.poll() is None:
-            return
-        known = read_json(runs_dir / ".supervisor.json")
-        if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
-            return
-        try:
-            _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise RunError(f"No supervisor can be started in {str(runs_dir)[-120:]} ({reason}); free some space there.") from None
 
 
 def main() -> int:

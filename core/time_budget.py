@@ -33,14 +33,19 @@ class TimeBudget:
         total: int = state.global_step + max(1, more)
         if self._settings["max_steps"]:
             total = max(state.global_step, min(total, self._settings["max_steps"]))
-        state.max_steps = total
-        bent, warmup = getattr(scheduler, "scheduler", scheduler), self._settings["warmup"]
-        warm_steps = math.ceil(total * warmup) if warmup < 1 else int(warmup)
-        rates = [group["lr"] for group in bent.optimizer.param_groups]
-        bent.lr_lambdas = get_scheduler(
-            self._settings["scheduler"], bent.optimizer, num_warmup_steps=warm_steps, num_training_steps=total
-        ).lr_lambdas
-        # Building a schedule sets the optimizer back to its start; the next step of the old one takes it on from here.
-        for group, rate in zip(bent.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+        bend(state, scheduler, total, self._settings)
         return total
+
+
+def bend(state: TrainerState, scheduler: Any, total: int, settings: dict[str, Any]) -> None:
+    """Let training end after `total` steps, and the learning rate's schedule with it."""
+    state.max_steps = total
+    bent, warmup = getattr(scheduler, "scheduler", scheduler), settings["warmup"]
+    warm_steps = math.ceil(total * warmup) if warmup < 1 else int(warmup)
+    rates = [group["lr"] for group in bent.optimizer.param_groups]
+    bent.lr_lambdas = get_scheduler(
+        settings["scheduler"], bent.optimizer, num_warmup_steps=warm_steps, num_training_steps=total
+    ).lr_lambdas
+    # Building a schedule sets the optimizer back to its start; the next step of the old one takes it on from here.
+    for group, rate in zip(bent.optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate

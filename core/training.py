@@ -4,6 +4,7 @@ import gc
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import torch
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
@@ -23,6 +24,8 @@ from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
 from core.run_scores import measure_untouched, score_after
 from core.runs import RunFolder
+from core.team import team_size
+from core.team_callbacks import EpochTeller, Following, SharedLoss
 from core.time_budget import TimeBudget
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
 from core.training_watch import TrainingWatch, watch_over
@@ -34,6 +37,7 @@ SLOWER, MOST_RESERVED = 1.3, 0.5
 # A cross-encoder is not scored before: it has no head yet.
 UNSCORED = 0.2
 Trained = tuple[TrainingWatch, BestCheckpoint]
+T = TypeVar("T")
 
 
 def train(log: RunLog) -> None:
@@ -50,6 +54,9 @@ def _turn(log: RunLog) -> bool:
     """Try to do the run; False where it has to be begun again with less memory. What was loaded goes with this function."""
     try:
         run = load(log)
+        if not log.speaks:
+            within_memory(run, partial(follow, run))
+            return True
         course = measure_untouched(run)
         trained = within_memory(run, partial(train_steps, run, course))
     except Stopped:
@@ -68,20 +75,25 @@ def end_before_training(log: RunLog) -> None:
         log.end("stopped", "Stopped before the first step; there is no model.")
 
 
-def within_memory(run: TrainingRun, work: Callable[[], Trained]) -> Trained | None:
+def within_memory(run: TrainingRun, work: Callable[[], T]) -> T | None:
     """Do the work; where a GPU's memory is too small for it, write down how to go on with less, and return None.
 
     Raises:
-        MachineError: nothing is left to lower.
+        MachineError: nothing is left to lower, or others train along, who cannot begin again by themselves.
     """
     try:
         return work()
     except torch.OutOfMemoryError:
+        if not run.log.speaks:
+            # It ends, and so does the leader.
+            raise
         smaller = make_smaller(run.log.run.path, run.config, run.settings, "the GPU's memory was too small")
         if smaller is None:
             raise MachineError(
                 "The GPU's memory is too small even for the smallest batch; choose a smaller base model or max_seq_length."
             ) from None
+    if team_size() > 1:
+        raise MachineError(f"A GPU's memory is too small for the batch; resume the run: it goes on with {smaller}.")
     run.log.write(NoticeEvent(f"The GPU's memory is full. The run goes on with {smaller}."))
     return None
 
@@ -104,16 +116,13 @@ def run_trainer(run: TrainingRun, trainer: Trainer, evaluation: LiveEvaluation) 
     """Let a trainer do the steps that are left, and write down what watching it took."""
     log, latest = run.log, latest_checkpoint(run.log.run.path)
     going_on = ", going on from its checkpoint" if latest else ""
+    together = f", on each of {team_size()} devices" if team_size() > 1 else ""
     budget = run.settings["time_budget_seconds"]
     how_long = f"{budget:g} s" if budget else f"{run.total_steps:,} steps"
-    log.enter("training", f"{how_long} of {run.settings['batch_size']} examples{going_on}")
+    log.enter("training", f"{how_long} of {run.settings['batch_size']} examples{together}{going_on}")
     watch = watch_over(trainer, run, evaluation, budget_of(run))
     began = time.monotonic()
-    if latest and step_of(latest) >= run.total_steps:
-        trainer._load_from_checkpoint(str(latest))
-        watch.last_step = step_of(latest)
-    else:
-        trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+    watch.last_step = do_steps(run, trainer)
     watching = {
         "train_seconds": round(time.monotonic() - began, 3),
         "live_seconds": round(watch.live_seconds, 3),
@@ -122,6 +131,24 @@ def run_trainer(run: TrainingRun, trainer: Trainer, evaluation: LiveEvaluation) 
     }
     write_json(log.run.path / "resolved.json", log.run.resolved() | {"watching": watching})
     return watch
+
+
+def do_steps(run: TrainingRun, trainer: Trainer) -> int:
+    """Do the steps that are left, from the latest checkpoint if there is one; return which was the last."""
+    latest = latest_checkpoint(run.log.run.path)
+    if latest and step_of(latest) >= run.total_steps:
+        trainer._load_from_checkpoint(str(latest))
+        return step_of(latest)
+    trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+    last: int = trainer.state.global_step
+    return last
+
+
+def follow(run: TrainingRun) -> int:
+    """Do the steps with the process that leads."""
+    trainer = build_trainer(run)
+    trainer.add_callback(Following(run.settings))
+    return do_steps(run, trainer)
 
 
 def budget_of(run: TrainingRun) -> TimeBudget | None:
@@ -142,11 +169,13 @@ class _Trainer(Resumable, SentenceTransformerTrainer):
 
 def build_trainer(run: TrainingRun) -> SentenceTransformerTrainer:
     """Build the trainer on the prepared examples; the loss binds their columns by order."""
+    loss = build_loss(run)
     trainer = _Trainer(
         model=run.model,
         args=training_arguments(run),
         train_dataset=build_dataset(run),
-        loss=build_loss(run),
+        loss=loss,
+        callbacks=[EpochTeller(), SharedLoss(run.model, loss)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

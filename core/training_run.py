@@ -29,6 +29,7 @@ from core.prepare import prepare
 from core.prepared import PreparedExamples
 from core.run_log import RunLog
 from core.settings import AUTOMATIC, Setting, settle, settled_as_json, settled_values, shape_for
+from core.team import gather_team, leader_first, team_size
 from core.time_budget import UNKNOWN_STEPS
 
 WHAT_LEARNS = {"cross-encoder": "a cross-encoder of both texts at once"}
@@ -61,6 +62,12 @@ def load_bi_encoder(config: RunConfig, runs_dir: Path, machine: Machine) -> Sent
 
 def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] = load_bi_encoder) -> TrainingRun:
     """Prepare the examples, load the model, and write down every value that will be used."""
+    gather_team(read_machine().device)
+    with leader_first():
+        return _load(log, load_the_model)
+
+
+def _load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any]) -> TrainingRun:
     places = log.places
     config = adjusted_config(log.run.config(), log.run.path)
     log.write(NoticeEvent(f"Base model {config.base_model}, data {config.data}, {WHAT_LEARNS.get(config.kind, config.loss)}"))
@@ -96,7 +103,8 @@ def load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any] 
     if settings["gradient_checkpointing"]:
         keep_fewer_activations(model)
     described = describe(config, machine, settled, prepared, pairs, model)
-    write_json(log.run.path / "resolved.json", described | {"memory": {"foreseen_bytes": foreseen}})
+    if log.speaks:
+        write_json(log.run.path / "resolved.json", described | {"memory": {"foreseen_bytes": foreseen}})
     return TrainingRun(log, config, machine, settings, prepared, examples, pairs, model, count_steps(settings, len(examples)))
 
 
@@ -149,7 +157,8 @@ def count_steps(settings: dict[str, Any], examples: int) -> int:
     """Return the number of optimizer steps: epochs over all batches, cut at `max_steps`; under a budget of time that alone."""
     if settings["time_budget_seconds"]:
         return settings["max_steps"] or UNKNOWN_STEPS
-    batches = -(-examples // settings["batch_size"])
+    # Each process takes a batch of its own at each step.
+    batches = -(-examples // (settings["batch_size"] * team_size()))
     steps_an_epoch = -(-batches // settings["gradient_accumulation"])
     steps: int = max(1, round(steps_an_epoch * settings["epochs"]))
     most: int | None = settings["max_steps"]

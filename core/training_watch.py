@@ -9,10 +9,10 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from core.errors import DivergenceError
 from core.events import NoticeEvent, StepEvent
 from core.live_evaluation import LiveEvaluation
-from core.loss_building import FreshNoise
 from core.run_log import RunLog, Stopped
 from core.sampling import BatchMeter
 from core.step_clock import StepClock
+from core.team import Decision, agreed, helped, team_size
 from core.time_budget import TimeBudget
 from core.training_run import TrainingRun
 
@@ -53,7 +53,7 @@ class TrainingWatch(TrainerCallback):
         self._written_at = 0.0
         self._saved_at, self._saving = time.monotonic(), 0.0
         self._planned = False
-        self._clock = StepClock(settings["batch_size"] * settings["gradient_accumulation"])
+        self._clock = StepClock(settings["batch_size"] * settings["gradient_accumulation"] * team_size())
         self.last_step = 0
         self.ended_early = ""
         self.live_seconds = 0.0
@@ -63,13 +63,6 @@ class TrainingWatch(TrainerCallback):
         self.last_step = state.global_step
         self._clock.start()
         self._meter.take()
-
-    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Tell texts that are damaged anew each epoch which one it is."""
-        dataset = getattr(kwargs.get("train_dataloader"), "dataset", None)
-        noise = getattr(dataset, "format", {}).get("format_kwargs", {}).get("transform")
-        if isinstance(noise, FreshNoise):
-            noise.epoch = int(state.epoch or 0)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Count the step; plan once the speed is known; end training after it where somebody or the budget says so."""
@@ -86,10 +79,13 @@ class TrainingWatch(TrainerCallback):
             self._plan(state, None)
         if self._wants_checkpoint(state) and not control.should_training_stop:
             control.should_save = True
-        if self._is_due(state, control) or control.should_save:
+        is_due = self._is_due(state, control)
+        if is_due or control.should_save:
             # The trainer logs right after this, and then saves: an evaluation wants the loss of its own step beside it, and
             # the clock is stopped there.
             control.should_log = True
+        stops, saves, logs = bool(control.should_training_stop), bool(control.should_save), bool(control.should_log)
+        agreed(Decision(stops, saves, logs, is_due, state.max_steps))
 
     def _plan_soon(self, state: TrainerState, scheduler: Any) -> None:
         """Plan once the speed can be read; for the learning rate's sake a first time after the first step."""
@@ -137,9 +133,9 @@ class TrainingWatch(TrainerCallback):
         if "loss" in logs:
             self._take(state, logs)
             self.live_seconds += time.monotonic() - began
-            if self._is_due(state, control) and self._log.stop_wish() != "skip-scoring":
-                self._flush(state)
-                self._evaluate_now(kwargs["model"], state, control)
+            if self._is_due(state, control):
+                with helped(kwargs["model"], lambda: bool(control.should_training_stop)):
+                    self._evaluate_now(kwargs["model"], state, control)
         if control.should_save:
             self._clock.pause()
 
@@ -188,6 +184,9 @@ class TrainingWatch(TrainerCallback):
         self._losses, self._written_at = [], time.monotonic()
 
     def _evaluate_now(self, model: Any, state: TrainerState, control: TrainerControl) -> None:
+        if self._log.stop_wish() == "skip-scoring":
+            return
+        self._flush(state)
         self._clock.pause()
         try:
             if self._evaluation.evaluate(model, state.global_step) and not control.should_training_stop:

@@ -23,6 +23,7 @@ from core.runs import RunFolder
 HEARTBEAT_SECONDS = 1.0
 NICENESS = 5
 LOCK_SECONDS = 1.0
+LAST_WORD_SECONDS = 3.0
 # Where each kind of work is done, loaded when it is needed: preparing rows takes no torch.
 WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -44,6 +45,8 @@ def main(run_path: Path) -> int:
     """Do what the folder asks for and write how it ended; the exit code is 0, or 1 when it failed."""
     run = RunFolder(run_path)
     _become_a_worker(run)
+    if int(os.environ.get("RANK", "0")) > 0:
+        return _follow(run)
     held = _lock_soon(run.path)
     if held is None:
         # Another supervisor's worker has it.
@@ -53,13 +56,38 @@ def main(run_path: Path) -> int:
     ended = threading.Event()
     threading.Thread(target=_keep_beating, args=(log, ended), daemon=True).start()
     try:
-        module, work = WORK[run.config().kind]
+        kind = run.config().kind
+        if kind != "train":
+            _be_alone()
+        module, work = WORK[kind]
         getattr(importlib.import_module(module), work)(log)
         return 0
     except Exception as error:  # noqa: BLE001  the last line of defence: whatever it was, the page has to say so
         return _fail(log, error)
     finally:
         ended.set()
+
+
+def _be_alone() -> None:
+    """Forget the other processes that a launcher started: what does not train is done by one."""
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        os.environ.pop(name, None)
+
+
+def _follow(run: RunFolder) -> int:
+    """Train with the process that leads; what is wrong with the run is for that one to say."""
+    try:
+        if run.config().kind == "train":
+            module, work = WORK["train"]
+            getattr(importlib.import_module(module), work)(RunLog(run, speaks=False))
+    except StudioError:
+        return 0
+    except Exception:  # noqa: BLE001  the last line of defence: without a trace in the log nobody would know
+        traceback.print_exc()
+        # Who started us ends the others when one fails: let the leader write why first.
+        time.sleep(LAST_WORD_SECONDS)
+        return 1
+    return 0
 
 
 def _lock_soon(path: Path) -> IO[str] | None:

@@ -15,12 +15,12 @@ from core.errors import MachineError
 from core.estimate import Estimate, advice, estimate, measured_peak, refuse_if_too_much
 from core.files import read_json
 from core.footprint import CPU
+from core.launching import ensure_supervisor
 from core.machine import Machine, read_machine
 from core.model_facts import read_facts
 from core.prepared import PREPARED
 from core.runs import create_run
 from core.settings import settle, settled_values
-from core.supervisor import ensure_supervisor
 from tests.benchmarks.memory import largest_resident_set, reckon
 
 MACHINE = Machine(CPU, "test", 2, 16_000_000_000, "fp32", "")

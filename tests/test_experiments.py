@@ -12,10 +12,10 @@ from core.experiment_plans import VARY_EXAMPLE, Plan, parse_values, plan_chapter
 from core.experiment_table import Row, experiment_table
 from core.experiments import list_experiments, read_experiment, start, start_chapter, start_vary
 from core.files import write_json
+from core.launching import ensure_supervisor
 from core.listing import list_rows
 from core.places import Places
 from core.runs import RunFolder, delete_run, list_runs
-from core.supervisor import ensure_supervisor
 from tests.conftest import wait_for
 
 SHORT = {"data": "snli", "max_steps": 2, "snapshots": False}

@@ -14,11 +14,11 @@ from core import events as event_module
 from core.config import build_config
 from core.events import EventWriter, NoticeEvent, StepEvent, read_events
 from core.files import read_json
+from core.launching import ensure_supervisor
 from core.processes import is_alive
 from core.queue import resume, why_not_resume
 from core.runs import WORKING_STATES, RunFolder, create_run
 from core.series import FollowedRun
-from core.supervisor import ensure_supervisor
 from tests.conftest import end_supervisor, wait_for
 from tests.test_supervisor import demo, ended, queue
 

@@ -11,11 +11,11 @@ import pytest
 from core.config import RunConfig, build_config
 from core.files import read_json
 from core.jobs import ask, is_answered, job_folder
+from core.launching import ensure_supervisor
 from core.places import Places
 from core.recipes import recipe_config
 from core.runs import RunFolder, create_run, list_runs
 from core.settings import override
-from core.supervisor import ensure_supervisor
 from tests.conftest import wait_for
 
 

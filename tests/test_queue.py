@@ -18,12 +18,12 @@ from core.config import build_config
 from core.disk_use import disk_use, free_checkpoints, megabytes, why_not_free
 from core.errors import RunError
 from core.files import read_json, write_json
+from core.launching import ensure_supervisor
 from core.locks import lock
 from core.processes import start_time
 from core.queue import REMOVED, move, read_queue, remove, resume, why_not_resume
 from core.recipes import recipe_chain
 from core.runs import RunFolder, Status, create_run
-from core.supervisor import ensure_supervisor
 from tests.conftest import wait_for
 from tests.test_supervisor import LONG, demo
 

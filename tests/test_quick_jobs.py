@@ -11,12 +11,12 @@ from core.config import RunConfig, build_config
 from core.errors import ConfigError, ModelError
 from core.files import read_json
 from core.jobs import ask, is_answered, job_folder
+from core.launching import DEVICE, QUICK, ensure_supervisor, lane_of
 from core.places import Places
 from core.quick_jobs import FEWEST_TEXTS, forget_oldest
 from core.recipes import recipe_config
 from core.runs import RunFolder, create_run, iter_runs
 from core.settings import override
-from core.supervisor import DEVICE, QUICK, ensure_supervisor, lane_of
 from tests.conftest import wait_for
 
 TEXTS = ("A man is eating food.", "Someone has a meal.", "The moon is far away.")

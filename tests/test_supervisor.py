@@ -13,11 +13,11 @@ import pytest
 
 from core.config import RunConfig
 from core.files import read_json
+from core.launching import ensure_supervisor
 from core.processes import is_alive, start_time
 from core.recipes import recipe_config
 from core.runs import RunFolder, Status, create_run, delete_run
 from core.settings import override
-from core.supervisor import ensure_supervisor
 from tests.conftest import end_supervisor, wait_for
 
 SHORT = {"max_steps": 4, "eval_every": 2}

@@ -13,12 +13,12 @@ from core.errors import DataError, StudioError, one_sentence
 from core.examples import ROLES
 from core.hub import may_be_cached, what_to_get
 from core.jobs import ask
+from core.launching import ensure_supervisor
 from core.losses import loss_spec
 from core.recipes import recipe_config, split_size
 from core.runs import RunFolder
 from core.settings import override, settle
 from core.sources import locate, peek
-from core.supervisor import ensure_supervisor
 from core.uploads import take_in
 from ui.data_tab import title_of
 from ui.data_view import KIND_NAMES

@@ -8,8 +8,8 @@ import gradio as gr
 from core.errors import RunError, StudioError, one_sentence
 from core.experiment_plans import Experiment, parse_values
 from core.experiments import list_experiments, read_experiment, runs_of, start_chapter, start_vary
+from core.launching import ensure_supervisor
 from core.recipes import split_size
-from core.supervisor import ensure_supervisor
 from ui.experiment_view import ExperimentsBlock, experiment_choices
 from ui.form_events import edit_form
 from ui.page import MAY_FAIL, QUIET, Page

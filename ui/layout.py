@@ -5,10 +5,10 @@ from typing import Any
 
 import gradio as gr
 
+from core.launching import ensure_supervisor
 from core.queue import Queue, queue_of
 from core.recipes import RECIPES
 from core.runs import Status, list_runs
-from core.supervisor import ensure_supervisor
 from ui.chain_view import next_in_chain, stages_view
 from ui.data_events import list_data, take_press, wire_data
 from ui.data_tab import build_data_tab

@@ -10,7 +10,7 @@ from core.config import RunConfig, build_config
 from core.errors import ConfigError, StudioError, one_sentence
 from core.hub_models import hub_model
 from core.jobs import ask
-from core.supervisor import ensure_supervisor
+from core.launching import ensure_supervisor
 from ui.data_requests import data_config
 from ui.model_tab import model_choices
 from ui.page import QUIET, Page

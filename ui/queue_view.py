@@ -9,9 +9,9 @@ import gradio as gr
 
 from core.errors import StudioError, one_sentence
 from core.files import read_json
+from core.launching import ensure_supervisor
 from core.queue import Listed, Queue, move, read_queue, remove
 from core.runs import RunFolder
-from core.supervisor import ensure_supervisor
 from ui.drawn import build_drawn
 from ui.html import hint
 from ui.studio import Studio

@@ -9,9 +9,9 @@ import gradio as gr
 from core.chains import asked_chain, create_chain
 from core.config import CHOICES, range_of
 from core.errors import StudioError, is_disk_full, one_sentence
+from core.launching import ensure_supervisor
 from core.recipes import split_size
 from core.runs import RunFolder
-from core.supervisor import ensure_supervisor
 from ui.drawn import build_drawn
 from ui.live import build_live_figure
 from ui.overlay import build_overlay

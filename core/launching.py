@@ -1,0 +1,98 @@
+"""How processes are started: the supervisor by whoever finds none; its workers, one on each GPU where there are several."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from core.errors import RunError
+from core.files import read_json
+from core.jobs import FETCHING
+from core.machine import gpu_count
+from core.prepared import MINED, PREPARED
+from core.processes import Child, is_alive, spawn_detached
+from core.quick_jobs import LOOKED, TRIED
+from core.runs import RunFolder
+
+DEVICE, QUICK = "device", "quick"
+# Lanes whose workers need torch: they are forked from the preloaded libraries.
+FORKED = (DEVICE, QUICK)
+# The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
+
+
+def lane_of(run: RunFolder) -> str:
+    """Return which work waits for which: one a lane goes on at a time. Preparing and fetching need no device.
+
+    What answers in seconds does not wait for a training run; a race does, since it measures time.
+    """
+    kind = run.path.parent.name
+    if kind == PREPARED and (read_json(run.path / "config.json") or {}).get("negatives") in MINED:
+        return DEVICE
+    if kind in (TRIED, LOOKED):
+        return QUICK
+    return kind if kind in (PREPARED, FETCHING) else DEVICE
+
+
+# The launcher would guess these aloud; the trainer knows them.
+PLAIN = ("--mixed_precision=no", "--dynamo_backend=no")
+
+
+def processes_of(run: RunFolder) -> int:
+    """Return how many processes a run is done by: one for each GPU where it trains embeddings, else one.
+
+    `STUDIO_PROCESSES` says another number than that of the GPUs; on a CPU too, where it makes nothing faster.
+    """
+    if (read_json(run.path / "config.json") or {}).get("kind") != "train":
+        return 1
+    wanted = os.environ.get("STUDIO_PROCESSES", "")
+    return int(wanted) if wanted.isdigit() and int(wanted) else max(1, gpu_count())
+
+
+def worker_arguments(run: RunFolder, together: int) -> list[str]:
+    """Return what Python is started with to do a run: the worker, or the library's launcher with `together` of them.
+
+    The launcher's `--multi_gpu` means several processes, on a CPU as well.
+    """
+    if together == 1:
+        return ["-m", "core.worker", str(run.path)]
+    how = [
+        f"--num_processes={together}",
+        "--num_machines=1",
+        "--mixed_precision=no",
+        "--dynamo_backend=no",
+        "--main_process_port=0",
+    ]
+    return ["-m", "accelerate.commands.launch", "--multi_gpu", *how, "--module", "core.worker", str(run.path)]
+
+
+def forks_here() -> bool:
+    """Tell whether workers are forked: on Linux, unless `STUDIO_SPAWN=1`."""
+    return sys.platform == "linux" and os.environ.get("STUDIO_SPAWN") != "1"
+
+
+# The supervisors that this process started: one that still imports has not told its name yet, and one that has
+# ended is reaped here instead of staying a zombie.
+_started: dict[Path, Child] = {}
+_starting = threading.Lock()
+
+
+def ensure_supervisor(runs_dir: Path) -> None:
+    """Start a supervisor unless one is at work; two started at once settle it by the lock.
+
+    Raises:
+        RunError: its log cannot be written, or there is no room for a process.
+    """
+    # Two visitors may press at the same moment: the second finds the first one's.
+    with _starting:
+        mine = _started.get(runs_dir)
+        if mine is not None and mine.poll() is None:
+            return
+        known = read_json(runs_dir / ".supervisor.json")
+        if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
+            return
+        try:
+            _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise RunError(f"No supervisor can be started in {str(runs_dir)[-120:]} ({reason}); free some space there.") from None
