@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
     train.add_argument("--size", choices=("instant", "laptop", "book"))
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
+    train.add_argument(
+        "--by-hand", action="store_true", help="only make the run's folder, to be done with accelerate launch -m core.worker"
+    )
     add_experiment_commands(add)
     mining = add("mine", mine_negatives, "Give a recipe's or a config.json's pairs mined negatives and write the triplets.")
     mining.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
@@ -109,7 +112,10 @@ def train_run(given: argparse.Namespace) -> int:
     runs_dir, data_dir = _runs_dir(places), places.data_dir
     chain = _asked_chain(given, places)
     make_ready(chain, places)
-    runs = create_chain(runs_dir, chain, data_dir)
+    runs = create_chain(runs_dir, chain, data_dir, by_hand=given.by_hand)
+    if given.by_hand:
+        print(json.dumps({"run": runs[-1].id, "folders": [str(run.path) for run in runs]}, ensure_ascii=False))
+        return 0
     for run in runs:
         print(f"Run {run.id}", file=sys.stderr)
         status = follow(run)

@@ -68,7 +68,7 @@ def main_config(recipe: str, size: str | None, yours: Mapping[str, Any], places:
     return chain[main_run(chain)]
 
 
-def create_chain(runs_dir: Path, chain: Sequence[RunConfig], data_dir: Path | None) -> list[RunFolder]:
+def create_chain(runs_dir: Path, chain: Sequence[RunConfig], data_dir: Path | None, by_hand: bool = False) -> list[RunFolder]:
     """Queue the runs of a chain; "previous" becomes the name of the run before.
 
     Raises:
@@ -76,7 +76,7 @@ def create_chain(runs_dir: Path, chain: Sequence[RunConfig], data_dir: Path | No
     """
     made: list[RunFolder] = []
     for config in chain:
-        made.append(create_run(runs_dir, follow_on(config, made[-1].id) if made else config, data_dir))
+        made.append(create_run(runs_dir, follow_on(config, made[-1].id) if made else config, data_dir, by_hand))
     return made
 
 

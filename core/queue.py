@@ -27,6 +27,7 @@ PATIENCE_SECONDS, LEAVING_SECONDS, LOOK_SECONDS = 1.0, 5.0, 0.02
 LAST_WORD_SECONDS = 0.1
 # What an earlier turn left in `status.json`.
 FRESH: Mapping[str, object] = MappingProxyType({
+    "by_hand": False,
     "state": "queued", "detail": "", "error": {}, "started": None, "finished": None, "heartbeat": None, "pid": None,
     "pid_started": None,
 })  # fmt: skip
@@ -53,7 +54,10 @@ class Queue:
 
 def queue_of(listed: Sequence[Listed]) -> Queue:
     """Return the queue out of runs that were listed already, in whatever order."""
-    waiting = sorted((each for each in listed if each[1].state == "queued"), key=lambda each: (each[1].rank, each[0].id))
+    waiting = sorted(
+        (each for each in listed if each[1].state == "queued" and not each[1].by_hand),
+        key=lambda each: (each[1].rank, each[0].id),
+    )
     return Queue(tuple(each for each in listed if each[1].is_working), tuple(waiting))
 
 

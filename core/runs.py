@@ -26,7 +26,10 @@ RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{3,79}")
 
 @dataclass(frozen=True)
 class Status:
-    """What `status.json` says. Times are seconds since 1970; `rank` orders the queue, lowest first; `after` is waited for."""
+    """What `status.json` says. Times are seconds since 1970; `rank` orders the queue, lowest first; `after` is waited for.
+
+    What is started `by_hand` is no supervisor's to start.
+    """
 
     state: str
     rank: int
@@ -40,6 +43,7 @@ class Status:
     data_dir: str | None = None
     has_model: bool = False
     after: str | None = None
+    by_hand: bool = False
     error: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -196,7 +200,7 @@ def ensure_runs_dir(runs_dir: Path) -> Path:
     return runs_dir.resolve()
 
 
-def create_run(runs_dir: Path, config: RunConfig, data_dir: Path | None) -> RunFolder:
+def create_run(runs_dir: Path, config: RunConfig, data_dir: Path | None, by_hand: bool = False) -> RunFolder:
     """Make a queued run; the supervisor takes it from there.
 
     Raises:
@@ -204,10 +208,10 @@ def create_run(runs_dir: Path, config: RunConfig, data_dir: Path | None) -> RunF
     """
     clock = time.strftime("%Y%m%d-%H%M%S", time.localtime())
     name = f"{clock}-{config.recipe or config.loss}-{secrets.token_hex(3)}"
-    return create_folder(runs_dir / name, config, data_dir)
+    return create_folder(runs_dir / name, config, data_dir, by_hand)
 
 
-def create_folder(path: Path, config: RunConfig, data_dir: Path | None) -> RunFolder:
+def create_folder(path: Path, config: RunConfig, data_dir: Path | None, by_hand: bool = False) -> RunFolder:
     """Make a folder of queued work.
 
     Raises:
@@ -216,7 +220,13 @@ def create_folder(path: Path, config: RunConfig, data_dir: Path | None) -> RunFo
     # Filled beside its place: nobody may find a run that has no status yet.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(3)}.part")
     status = Status(
-        state="queued", rank=time.time_ns(), created=time.time(), data_dir=str(data_dir) if data_dir else None, after=config.after
+        state="queued",
+        rank=time.time_ns(),
+        created=time.time(),
+        detail="Waits to be started by hand." if by_hand else "",
+        data_dir=str(data_dir) if data_dir else None,
+        after=config.after,
+        by_hand=by_hand,
     )
     try:
         for folder in (

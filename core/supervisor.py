@@ -96,7 +96,7 @@ class Supervisor:
         open_runs = self.open_runs()
         for run, status in open_runs:
             self._look_after(run, status)
-        queued = [(status.rank, run) for run, status in open_runs if status.state == "queued"]
+        queued = [(status.rank, run) for run, status in open_runs if status.state == "queued" and not status.by_hand]
         waiting = [(rank, run) for rank, run in queued if not (run.is_cancelled() or run.stop_wish() or self._waits(run))]
         taken = {lane_of(run) for run, status in open_runs if status.is_working or run.id in self.children}
         for _, run in sorted(waiting, key=lambda one: one[0]):

@@ -15,6 +15,8 @@ from types import MappingProxyType
 from typing import IO
 
 from core.errors import DiskFullError, MachineError, StudioError, is_disk_full, one_sentence
+from core.files import read_json
+from core.launching import OFFLINE
 from core.locks import lock
 from core.processes import start_time
 from core.run_log import RunLog
@@ -145,4 +147,8 @@ def _fail(log: RunLog, error: Exception) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    sys.exit(main(parser.parse_args().run.resolve()))
+    asked_run = parser.parse_args().run.resolve()
+    if not str((read_json(asked_run / "config.json") or {}).get("kind")).startswith("fetch"):
+        # As a supervisor has it; started by hand, nobody else says so.
+        os.environ |= OFFLINE
+    sys.exit(main(asked_run))

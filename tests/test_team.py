@@ -1,5 +1,6 @@
 """Two processes that train one run together do what one with the doubled batch does."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from core import launching, team
+from core.__main__ import main
 from core.config import build_config
 from core.events import read_events
 from core.files import read_json
@@ -18,6 +20,7 @@ from core.places import Places
 from core.run_log import RunLog
 from core.runs import RunFolder, create_run
 from core.settings import override
+from core.supervisor import Supervisor
 from core.training import train
 from tests.test_resuming import SHORT, weights_of
 
@@ -118,3 +121,12 @@ def test_supervisor_takes_as_many_processes_as_there_are_gpus(
 def test_one_process_leads_and_is_alone() -> None:
     assert team.leads() and team.team_size() == 1 and team.agreed("so") == "so"
     assert read_machine().device in ("cpu", "cuda")
+
+
+def test_run_made_by_hand_waits_for_its_launcher(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "quick-demo", "--by-hand", "--runs-dir", str(runs_dir), "--set", "max_steps=2"]) == 0
+    run = RunFolder(Path(json.loads(capsys.readouterr().out)["folders"][0]))
+    status = run.status()
+    assert status is not None and (status.state, status.detail) == ("queued", "Waits to be started by hand.")
+    Supervisor(runs_dir, fork=False).tick()
+    assert run.status() == status and not (runs_dir / ".supervisor.json").exists()
