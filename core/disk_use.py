@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import RunError
+from core.locks import lock
 from core.runs import RunFolder, Status
 
 MEGABYTE = 1e6
@@ -96,6 +97,9 @@ def free_checkpoints(run: RunFolder) -> int:
     if status is None or why_not:
         raise RunError(f"The checkpoints of run {run.id} cannot be removed. {why_not}")
     count = disk_use(run, status).checkpoint_bytes
+    held = lock(run.path)
+    if held is None:
+        raise RunError(f"The checkpoints of run {run.id} cannot be removed. It is just going on.")
     folder = run.path / CHECKPOINTS
     gone = run.path / f".{CHECKPOINTS}.freed"
     try:
@@ -107,4 +111,6 @@ def free_checkpoints(run: RunFolder) -> int:
         raise RunError(
             f"The checkpoints of run {run.id} cannot be removed ({error.strerror}); close what uses them and try again."
         ) from None
+    finally:
+        held.close()
     return count

@@ -12,7 +12,7 @@ from transformers import PrinterCallback, Trainer
 
 from core.adjusting import make_smaller
 from core.checkpoints import BestCheckpoint, forget_checkpoints, latest_checkpoint, save_model, step_of
-from core.errors import MachineError
+from core.errors import DivergenceError, MachineError
 from core.events import NoticeEvent
 from core.files import write_json
 from core.live_evaluation import Course, LiveEvaluation
@@ -109,7 +109,22 @@ def train_steps(run: TrainingRun, course: Course) -> Trained:
     """Train from the latest checkpoint or from the first step."""
     best = BestCheckpoint(run.log.run.path / "checkpoints", run.settings["best_by"])
     evaluation = LiveEvaluation(run.log, run.settings, course, best)
-    return run_trainer(run, build_trainer(run), evaluation), best
+    try:
+        return run_trainer(run, build_trainer(run), evaluation), best
+    except DivergenceError as error:
+        if best.step:
+            keep_best(run, best)
+            raise DivergenceError(f"{error} The model of step {best.step}, the best before, is kept.") from None
+        raise
+
+
+def keep_best(run: TrainingRun, best: BestCheckpoint) -> None:
+    """Save the best step's model of a run that cannot go on; nobody has scored it in fp32."""
+    best.restore(run.model, 0)
+    leave_mixed_precision(run.model)
+    merge_adapters(run.model)
+    save_model(run.model, run.log.run.path / "model")
+    run.log.set_status(has_model=True)
 
 
 def run_trainer(run: TrainingRun, trainer: Trainer, evaluation: LiveEvaluation) -> TrainingWatch:

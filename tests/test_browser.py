@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from core.runs import list_runs
+from core.launching import ensure_supervisor
+from core.recipes import recipe_config
+from core.runs import create_run, list_runs
+from core.settings import override
 from tests.conftest import wait_for
 from tests.real_app import (
     CHROMIUM,
@@ -169,4 +172,28 @@ def test_every_tab_opens_and_the_web_process_holds_no_torch(app: RealApp, browse
         page.wait_for_timeout(300)
     mapped = Path(f"/proc/{app.process.pid}/maps").read_text()
     assert "libtorch" not in mapped and "llvmlite" not in mapped and "sklearn" not in mapped
+    assert not complaints
+
+
+def test_two_runs_are_laid_over_each_other(app: RealApp, runs_dir: Path, browser: Browser) -> None:
+    ensure_supervisor(runs_dir)
+    runs = [create_run(runs_dir, override(recipe_config("quick-demo"), {"max_steps": 30, "learning_rate": rate}), None)
+            for rate in (1e-3, 5e-3)]  # fmt: skip
+    for run in runs:
+        wait_for(run, lambda status: status.is_final)
+    complaints: list[str] = []
+    page = open_page(browser, app.url, complaints)
+    open_tab(page, "Train")
+    page.get_by_text("Lay runs over each other").click()
+    field = page.locator("#lay-over input")
+    for run in runs:
+        field.click()
+        page.get_by_role("option").filter(has_text=run.id[-6:]).click()
+    drawn = "document.querySelector('#overlay [data-part=loss]')?.data ?? []"
+    page.wait_for_function(f"({drawn}).filter(curve => curve.x.length > 2).length === 2")
+    colours = page.evaluate(f"({drawn}).map(curve => curve.line.color)")
+    assert len(set(colours)) == 2
+    differences = page.locator("#overlay .differences").inner_text()
+    assert "learning_rate" in differences and "0.001" in differences and "0.005" in differences
+    assert "batch_size" not in differences
     assert not complaints

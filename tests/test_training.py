@@ -3,25 +3,28 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from transformers import TrainerCallback
 
+from core import training
 from core.config import RunConfig, build_config
 from core.errors import ConfigError, DivergenceError
 from core.evaluation import load_evaluation_set, score_pairs
 from core.events import read_events
 from core.files import read_json
-from core.models import build_static_minilm, load_model
+from core.models import build_static_minilm, load_model, load_plain
 from core.places import Places
 from core.recipes import recipe_config
 from core.run_log import RunLog
 from core.runs import RunFolder, create_run
 from core.settings import override
 from core.training import train
-from core.training_run import count_steps
+from core.training_run import TrainingRun, count_steps
 
 SHORT = {"data": "snli", "max_steps": 3, "batch_size": 8, "eval_every": 1, "best_by": "last"}
 
@@ -103,6 +106,32 @@ def test_model_with_nan_weights_is_refused_before_the_first_step(runs_dir: Path,
     config = override(recipe_config("mnr"), SHORT | {"base_model": str(tmp_path / "broken")}, Places(None, runs_dir))
     with pytest.raises(DivergenceError, match="collapsed"):
         trained(runs_dir, small_data, config)
+
+
+class Poison(TrainerCallback):
+    """Makes a model's weights NaN after its first step, as a step that is far too large does."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Do so before the second step."""
+        if state.global_step == 1:
+            for weights in kwargs["model"].parameters():
+                torch.nn.init.constant_(weights, float("nan"))
+
+
+def test_diverged_run_keeps_the_best_model_of_before(runs_dir: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def poisoned(run: TrainingRun) -> SentenceTransformerTrainer:
+        trainer = build_trainer(run)
+        trainer.add_callback(Poison())
+        return trainer
+
+    build_trainer = training.build_trainer
+    monkeypatch.setattr(training, "build_trainer", poisoned)
+    run = create_run(runs_dir, override(recipe_config("mnr"), SHORT | {"best_by": "spearman_cosine"}), small_data)
+    with pytest.raises(DivergenceError, match=r"The model of step 1, the best before, is kept\."):
+        training.train(RunLog(run))
+    status = run.status()
+    assert status is not None and status.has_model
+    assert np.isfinite(load_plain(f"run:{run.id}", runs_dir, "cpu").encode(["a text"])).all()
 
 
 def test_examples_that_the_rows_cannot_become_are_refused(runs_dir: Path, small_data: Path) -> None:
