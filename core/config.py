@@ -22,14 +22,15 @@ from core.loss_spec import LossSpec
 from core.losses import LOSSES, check_loss_params, loss_spec
 
 Kind = Literal[
-    "train", "cross-encoder", "score", "prepare", "mine", "fetch", "fetch-model", "try", "look", "race"
+    "train", "cross-encoder", "score", "prepare", "mine", "fetch", "fetch-model", "try", "look", "race",
+    "measure",
 ]  # fmt: skip
 # What makes a model out of rows; the rest measures, looks or fetches.
 TRAINING_KINDS = ("train", "cross-encoder")
 PREVIOUS = "previous"
 SMALLEST_LABEL_BATCH = 4
 # Written by the studio, never by a person.
-BOOKKEEPING = frozenset({"kind", "recipe", "size", "yours", "after", "texts"})
+BOOKKEEPING = frozenset({"kind", "recipe", "size", "yours", "after", "texts", "task", "models", "task_settings"})
 MOST_TEXTS, LONGEST_TEXT = 64, 2000
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "examples": tuple(EXAMPLE_COLUMNS),
@@ -51,6 +52,10 @@ class RunConfig(ModelPart, DataPart, LossPart, TrainingPart, WatchingPart):
     yours: tuple[str, ...] = Field((), description="the names that a person set over the recipe")
     after: str | None = Field(None, description="the run before this one in a chain; without its model this one is skipped")
     texts: tuple[str, ...] = Field((), description="what was typed to be tried, for work of kind try")
+
+    task: str | None = Field(None, description="what is measured, for work of kind measure")
+    models: tuple[str, ...] = Field((), description="the models that are measured, for work of kind measure")
+    task_settings: dict[str, str | float] = Field({}, description="what else decides the measure")
 
     @field_validator("*", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from core.config import RunConfig
 from core.data_catalogue import DATA_SETS
 from core.files import read_json, write_json
 from core.hub_models import model_job_folder
+from core.measuring import ANSWER, MEASURED, TIMED, measured_folder
 from core.places import Places
 from core.prepared import PREPARED, prepared_folder, weights_mark
 from core.quick_jobs import ANSWERS, LOOKED, RACED, TRIED, forget_oldest, looked_folder, raced_folder, tried_folder
@@ -22,8 +23,8 @@ from core.runs import RunFolder, create_folder
 from core.sources import FETCHED, fetched_folder
 
 MINED_FOLDER, FETCHING = ".mined", ".fetching"
-JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING, TRIED, LOOKED, RACED)
-QUICK_FOLDERS = MappingProxyType({"try": tried_folder, "look": looked_folder, "race": raced_folder})
+JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING, TRIED, LOOKED, RACED, MEASURED)
+QUICK_FOLDERS = MappingProxyType({"try": tried_folder, "look": looked_folder, "race": raced_folder, "measure": measured_folder})
 
 
 def job_folder(config: RunConfig, places: Places) -> Path:
@@ -60,13 +61,13 @@ def _miner(config: RunConfig, places: Places) -> str:
 
 def is_answered(run: RunFolder) -> bool:
     """Tell whether a job's answer lies in its folder."""
-    return any((run.path / name).is_file() for name in ("report.json", "negatives.json", *ANSWERS))
+    return any((run.path / name).is_file() for name in ("report.json", "negatives.json", ANSWER, *ANSWERS))
 
 
 def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
     """Queue a job unless its answer is there or somebody works on it; one that failed or was stopped begins `again`.
 
-    A race begins again, too, when its answer is there: seconds are not a matter of what was asked alone.
+    A race and a measure of seconds begin again, too, when their answer is there: it is no matter of what was asked alone.
 
     Raises:
         ConfigError: something is missing that it needs.
@@ -81,7 +82,7 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
         if config.kind in QUICK_FOLDERS:
             forget_oldest(run.path.parent)
         return create_folder(run.path, config, places.data_dir)
-    if status.is_final and again and (config.kind == "race" or not is_answered(run)):
+    if status.is_final and again and (config.kind == "race" or config.task in TIMED or not is_answered(run)):
         run.forget_wishes()
         run.events_path.unlink(missing_ok=True)
         # What is asked may differ where it decides nothing: the number of rows to fetch.

@@ -37,6 +37,7 @@ WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
         "try": ("core.trying", "try_texts"),
         "look": ("core.looking", "look"),
         "race": ("core.racing", "race"),
+        "measure": ("core.measuring_work", "measure"),
         "fetch": ("core.hub", "fetch_job"),
         "fetch-model": ("core.hub_fetch", "fetch_model"),
     }

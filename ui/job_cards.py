@@ -6,9 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from core.job_figures import MARKS, how_long, matrix_figure, points_figure, race_figure
+from core.measuring import ANSWER, MEASURED
 from core.quick_jobs import LOOKED, RACED, TRIED
 from ui.drawn import figure_place
 from ui.html import hint
+from ui.measured_cards import measured_card
 
 GLYPHS = {"circle": "●", "diamond": "◆", "square": "■", "x": "✖"}
 ROW_PIXELS, LEAST_PIXELS, MOST_PIXELS, AXIS_PIXELS = 40, 170, 560, 40
@@ -147,5 +149,10 @@ def race_card(answer: Mapping[str, Any]) -> str:
 
 Card = Callable[[Mapping[str, Any]], str]
 CARDS: Mapping[str, tuple[str, Card]] = MappingProxyType(
-    {TRIED: ("tried.json", tried_card), LOOKED: ("look.json", look_card), RACED: ("race.json", race_card)}
+    {
+        TRIED: ("tried.json", tried_card),
+        LOOKED: ("look.json", look_card),
+        RACED: ("race.json", race_card),
+        MEASURED: (ANSWER, measured_card),
+    }
 )

@@ -71,7 +71,8 @@ def ask_job(studio: Studio, asked: Callable[[], RunConfig]) -> dict[str, Any]:
     """Ask for the work that a configuration describes; the answer is the view's value, or the fault."""
     try:
         config = asked()
-        studio.check_paths({"base_model": config.base_model})
+        for model in (config.base_model, *config.models):
+            studio.check_paths({"base_model": model})
         run = ask(config, studio.places)
         ensure_supervisor(studio.runs_dir)
         return {"kind": run.path.parent.name, "name": run.id}

@@ -35,7 +35,7 @@ class Studio:
         for key in ("base_model", "mining.model", "mining.judge", "teacher", "silver.judge"):
             named = str(yours.get(key) or "")
             # A bare owner/name could be a folder as well.
-            if named and named not in BASE_MODELS and not named.startswith(("run:", "hub:")):
+            if named and named not in BASE_MODELS and not named.startswith(("run:", "untouched:", "hub:")):
                 raise ConfigError(key, "folders of this machine cannot be named here; choose one of the list.")
         if any(part.startswith("file:") for part in data_parts(str(yours.get("data", "")))):
             raise ConfigError("data", "files of this machine cannot be named here; upload yours.")
