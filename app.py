@@ -28,7 +28,7 @@ def main() -> int:
 def serve(runs_dir: Path | None, data_dir: Path | None) -> int:
     """Serve the page; a fault before it stands is a `StudioError`."""
     from core.places import data_dir_from, runs_dir_from
-    from core.runs import ensure_runs_dir, list_runs
+    from core.run_store import ensure_runs_dir, list_runs
     from ui.launch import keep_alive, launch, serves_others
     from ui.studio import Studio
 

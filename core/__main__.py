@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.base_models import BASE_MODELS, kind_of
 from core.chains import asked_chain, create_chain
 from core.command_jobs import (
     FAULT_EXIT,
@@ -27,9 +26,12 @@ from core.files import read_json
 from core.hub_models import hub_model
 from core.launching import ensure_supervisor
 from core.listing import list_rows, print_table
+from core.map_command import add_map_command
 from core.places import Places, data_dir_from, runs_dir_from
 from core.recipe_runs import Chain
-from core.runs import RunFolder, Status, create_run, delete_run, ensure_runs_dir, open_run
+from core.run_store import delete_run, ensure_runs_dir, open_run
+from core.runs import RunFolder, Status
+from core.score_command import score_on
 from core.settings import override
 
 
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--by-hand", action="store_true", help="only make the run's folder, to be done with accelerate launch -m core.worker"
     )
     add_experiment_commands(add)
+    add_map_command(add)
     mining = add("mine", mine_negatives, "Give a recipe's or a config.json's pairs mined negatives and write the triplets.")
     mining.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
     mining.add_argument("--size", choices=("instant", "laptop", "book"))
@@ -85,8 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     score = add("score", score_model, "Score a run's model, a catalogue model or a model folder.")
     score.add_argument("model", metavar="RUN_OR_MODEL")
-    score.add_argument("--on", default="stsb", metavar="DATA")
+    score.add_argument(
+        "--on", default="stsb", metavar="DATA", help="scored pairs, or mteb:TASK such as mteb:Banking77Classification"
+    )
     score.add_argument("--split", default="validation")
+    score.add_argument("--from-hub", action="store_true", help="let a task of MTEB get its data from the Hub, this once")
     add("stop", stop_run, "End training after the step in progress; what is trained is kept.").add_argument("run")
     add("cancel", cancel_run, "End a run at once and keep nothing.").add_argument("run")
     resuming = add("resume", resume_run, "Let a run that ended early go on from its last checkpoint, and wait for it.")
@@ -195,19 +201,7 @@ def fetch_model(given: argparse.Namespace) -> int:
 
 def score_model(given: argparse.Namespace) -> int:
     """Score a model through the queue and print its figures."""
-    runs_dir, data_dir = ensure_runs_dir(runs_dir_from(given.runs_dir)), data_dir_from(given.data_dir)
-    base_model = given.model
-    if base_model not in BASE_MODELS and not Path(base_model).is_dir() and hub_model(base_model) is None:
-        base_model = f"run:{open_run(runs_dir, base_model.removeprefix('run:')).id}"
-    elif Path(base_model).is_dir():
-        base_model = str(Path(base_model).resolve())
-    kind_of(base_model, runs_dir)
-    config = build_config({"kind": "score", "base_model": base_model, "data": given.on, "split": given.split})
-    run = create_run(runs_dir, config, data_dir)
-    status = follow(run)
-    scores = run.scores("after")
-    if status.state == "done":
-        delete_run(run)
+    scores, status = score_on(given.model, given.on, given.split, _places(given), given.from_hub)
     if given.json and scores:
         print(json.dumps(scores, ensure_ascii=False))
     elif scores:

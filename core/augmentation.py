@@ -14,11 +14,13 @@ import pandas as pd
 
 from core.config import RunConfig
 from core.config_parts import Silver
+from core.conversions import convert
 from core.cross_encoders import load_cross_encoder, score_jointly
 from core.doctor import admit, mend
 from core.errors import ConfigError, DataError
 from core.events import NoticeEvent
-from core.examples import PAIR_ROWS, UNLABELLED_PAIRS, convert, text_keys, text_roles
+from core.example_choice import choices_of
+from core.examples import PAIR_ROWS, UNLABELLED_PAIRS, text_keys, text_roles
 from core.files import read_json, write_json
 from core.machine import read_machine
 from core.models import load_model
@@ -27,7 +29,6 @@ from core.places import Places
 from core.prepared import PreparedExamples
 from core.rows import Asked, load_rows, yardstick_rows
 from core.run_log import RunLog
-from core.settings import choices_of
 
 BINS, SHOWN = 20, 12
 FIRST, SECOND = "sentence1", "sentence2"

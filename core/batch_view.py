@@ -57,13 +57,17 @@ class HardRow:
 
 @dataclass(frozen=True)
 class BatchView:
-    """What a loss sees of one batch. `shares` are each shown row's part of its softmax on the own positive, 0..1."""
+    """What a loss sees of one batch. `shares` are each shown row's part of its softmax on the own positive, 0..1.
+
+    `pushes` are which candidates pull and push some anchors, as `core.pushes` has them.
+    """
 
     picture: Matrix | Points
     sentences: list[str]
     hardest: list[HardRow]
     mean_loss: float | None = None
     shares: list[float] | None = None
+    pushes: list[dict[str, Any]] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `look.json` holds it."""

@@ -9,7 +9,8 @@ from core.config import PREVIOUS, RunConfig, build_config
 from core.places import Places
 from core.recipe_runs import Chain
 from core.recipes import RECIPES, recipe_chain
-from core.runs import RunFolder, create_run
+from core.run_store import create_run
+from core.runs import RunFolder
 from core.settings import override
 
 # What a person sets holds for every run of a chain here; all else for its main run.

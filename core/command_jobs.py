@@ -19,7 +19,8 @@ from core.places import Places
 from core.prepared import MINED, find_prepared
 from core.queue import ran_out_of_memory, resume
 from core.recipe_runs import Chain
-from core.runs import RunFolder, Status, ensure_runs_dir
+from core.run_store import ensure_runs_dir
+from core.runs import RunFolder, Status
 from core.series import FollowedRun
 from core.sources import locate
 

@@ -27,9 +27,18 @@ from core.models import leave_mixed_precision
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
 from core.sampling import BucketedBatchSampler
-from core.training import Trained, end_before_training, ending_of, forget_scores, free_memory, run_trainer, within_memory
+from core.training import (
+    Trained,
+    budget_of,
+    end_before_training,
+    ending_of,
+    forget_scores,
+    free_memory,
+    run_trainer,
+    within_memory,
+)
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
-from core.training_watch import TrainingWatch
+from core.training_watch import TrainingWatch, Watching
 
 DEFAULT_LENGTH, LIVE_PAIRS = 128, 200
 
@@ -61,7 +70,7 @@ def _turn(log: RunLog) -> bool:
 def _train_steps(run: TrainingRun) -> Trained:
     best = BestCheckpoint(run.log.run.path / "checkpoints", "last")
     evaluation = LiveEvaluation(run.log, run.settings, Course(lambda model, step, _few: _evaluate_live(run, model, step)), best)
-    return run_trainer(run, _build_trainer(run), evaluation), best
+    return run_trainer(run, _build_trainer(run), Watching(evaluation, budget=budget_of(run))), best
 
 
 def load_fresh(config: RunConfig, runs_dir: Path, machine: Machine) -> CrossEncoder:

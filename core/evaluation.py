@@ -23,6 +23,17 @@ from core.rows import Asked, Rows, load_rows, yardstick_rows
 
 SIMILARITIES = ["cosine", "dot", "manhattan", "euclidean"]
 CHUNK_TEXTS = 512
+FEWEST_PAIRS = 3
+# Cosines are kept to so many digits; a vector of zeros is divided by more than zero.
+DIGITS, SHORTEST = 6, 1e-12
+# Cosines that differ by less are the same one, and rounding.
+LEAST_SPREAD = 1e-6
+COLLAPSED = (
+    "The model gives every text the same embedding, or none that is a number: its space has collapsed. "
+    "Lower the learning rate and start again."
+)
+# What a stored record holds: one of an earlier format is measured anew.
+RECORD_FORMAT = 2
 Between = Callable[[int, int], None]
 
 
@@ -38,13 +49,13 @@ class EvaluationSet:
     found: str
 
 
-def load_evaluation_set(data: str, split: str, places: Places) -> EvaluationSet:
-    """Load scored pairs.
+def load_evaluation_set(data: str, split: str, places: Places, max_rows: int | None = None) -> EvaluationSet:
+    """Load scored pairs, the first `max_rows` where that is given.
 
     Raises:
         DataError: they are not here, or are no scored pairs.
     """
-    rows = load_rows(Asked(data, split), places)
+    rows = load_rows(Asked(data, split, max_rows=max_rows), places)
     if rows.kind != SCORED_ROWS:
         raise DataError(f"{data[:60]}/{split} has no similarity scores; choose stsb or sample and split=validation.")
     return _evaluation_set(f"{data}/{split}", rows)
@@ -108,15 +119,43 @@ def figures_of(model: SentenceTransformer, pairs: EvaluationSet, first: np.ndarr
     """Return the ten figures: Pearson and Spearman of cosine, dot, Manhattan, Euclidean, and their maxima, in -1..1.
 
     Raises:
+        DataError: the pairs are too few, or have all the same gold score.
         DivergenceError: the embeddings are NaN or all alike, so that no correlation exists.
     """
+    check_gold(pairs)
+    cosines = cosines_of(first, second)
+    # Looked at first: the evaluator would warn of a correlation that is none, and give NaN.
+    if not np.isfinite(cosines).all() or np.ptp(cosines) < LEAST_SPREAD:
+        raise DivergenceError(COLLAPSED)
     figures = {name: float(value) for name, value in _OfVectors(pairs, first, second)(model).items()}
     if not all(math.isfinite(value) for value in figures.values()):
-        raise DivergenceError(
-            "The model gives every text the same embedding, or none that is a number: its space has collapsed. "
-            "Lower the learning rate and start again."
-        )
+        raise DivergenceError(COLLAPSED)
     return figures
+
+
+def check_gold(pairs: EvaluationSet) -> None:
+    """Refuse gold scores that nothing can be correlated with.
+
+    Raises:
+        DataError: there are fewer than three pairs, or all have the same score.
+    """
+    if len(pairs.gold) < FEWEST_PAIRS:
+        raise DataError(f"{pairs.found} has {len(pairs.gold)} scored pairs; a correlation needs {FEWEST_PAIRS} or more.")
+    if min(pairs.gold) == max(pairs.gold):
+        raise DataError(f"{pairs.found}: all gold scores are the same, so nothing can agree with them; choose data that differ.")
+
+
+def pair_values(pairs: EvaluationSet, first: np.ndarray, second: np.ndarray) -> dict[str, list[float]]:
+    """Return what a record holds of each pair, in their order and without texts: `cosines` -1..1, and `gold` 0..1."""
+    return {"cosines": np.round(cosines_of(first, second), DIGITS).tolist(), "gold": np.round(pairs.gold, DIGITS).tolist()}
+
+
+def cosines_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the cosine of each row of one (n, dim) with the same row of the other, (n,); 0 for a vector of zeros."""
+    lengths = [np.maximum(np.linalg.norm(side.astype(float), axis=1), SHORTEST) for side in (first, second)]
+    with np.errstate(invalid="ignore"):
+        cosines: np.ndarray = np.einsum("ij,ij->i", first, second, dtype=float) / (lengths[0] * lengths[1])
+    return cosines
 
 
 def score_pairs(
@@ -166,7 +205,7 @@ def score_model(
 
     `more` is asked for further entries of the record once `measure` has run.
     """
-    key = json.dumps([fingerprint, pairs.id, pairs.sha256, library_versions()])
+    key = json.dumps([RECORD_FORMAT, fingerprint, pairs.id, pairs.sha256, library_versions()])
     path = runs_dir / ".scores" / hashlib.sha256(key.encode()).hexdigest()[:32] / "score.json"
     record: dict[str, Any] | None = read_json(path)
     if record is None:

@@ -83,6 +83,16 @@ class MeasureEvent:
 
 
 @dataclass(frozen=True)
+class SnapshotEvent:
+    """The embeddings of `texts` probe texts after `step` are kept, which took `seconds`."""
+
+    type: ClassVar[str] = "snapshot"
+    step: int
+    texts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class NoticeEvent:
     """A line for the page's log."""
 
@@ -90,7 +100,7 @@ class NoticeEvent:
     text: str
 
 
-Event = StateEvent | ProgressEvent | StepEvent | EvaluationEvent | MeasureEvent | NoticeEvent
+Event = StateEvent | ProgressEvent | StepEvent | EvaluationEvent | MeasureEvent | SnapshotEvent | NoticeEvent
 
 
 class EventWriter:

@@ -19,7 +19,8 @@ from core.experiment_plans import Experiment, Member, Plan, plan_chapter, plan_v
 from core.files import read_json, write_json
 from core.hub import may_be_cached
 from core.places import Places
-from core.runs import RUN_ID, RunFolder, delete_run, ensure_runs_dir
+from core.run_store import delete_run, ensure_runs_dir
+from core.runs import RUN_ID, RunFolder
 from core.sources import locate, peek
 
 EXPERIMENTS = ".experiments"

@@ -1,6 +1,8 @@
 """The held-out part of a person's own rows, scored in its shape: what the model makes of texts that training never saw."""
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -10,15 +12,29 @@ from scipy.stats import pearsonr, spearmanr
 from sentence_transformers import SentenceTransformer
 
 from core.errors import DivergenceError
-from core.evaluation import CHUNK_TEXTS, Between
+from core.evaluation import CHUNK_TEXTS, DIGITS, LEAST_SPREAD, Between
 from core.examples import POSITIVE_PAIRS, SCORED_PAIRS, TRIPLETS, text_keys
+from core.machine import library_versions
 from core.prepared import PreparedExamples
 from core.prompts import prompt_for
 from core.runs import HELD_OUT
 
 RANKED = 10
 FEWEST_SCORED = 3
+CONSTANT_GOLD = "All held-out scores are the same, so nothing can agree with them: hold out rows whose scores differ."
+CONSTANT_COSINES = "The model gives every held-out pair the same cosine, which is no order of them."
 Vectors = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class HeldOutScore:
+    """Figures by name, and what they were made of: a value an example, in their order, as a score's record holds it.
+
+    `values` holds `per_example` by figure, each (examples,), or `cosines` and `gold`, and a `note` where a figure means nothing.
+    """
+
+    figures: dict[str, float]
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 def can_be_scored(prepared: PreparedExamples) -> bool:
@@ -29,8 +45,8 @@ def can_be_scored(prepared: PreparedExamples) -> bool:
 
 def score_held_out(
     model: SentenceTransformer, prepared: PreparedExamples, batch_size: int, between: Between = lambda _done, _total: None
-) -> dict[str, float]:
-    """Return the figures of the held-out part, by name; `between` is called before each chunk of texts and may raise to leave.
+) -> HeldOutScore:
+    """Return the figures of the held-out part; `between` is called before each chunk of texts and may raise to leave.
 
     Positive pairs: `mrr_10`, the mean of 1 / rank of the own positive among all held-out positives, 0 beyond rank 10.
     Triplets: `accuracy`, the share whose positive is nearer than its negative. Scored pairs: Pearson and Spearman of the cosines.
@@ -63,7 +79,7 @@ def score_held_out(
     return FIGURES[str(prepared.report["held_out_shape"])](frame, vectors)
 
 
-def reciprocal_rank(frame: pd.DataFrame, vectors: Vectors) -> dict[str, float]:
+def reciprocal_rank(frame: pd.DataFrame, vectors: Vectors) -> HeldOutScore:
     """Return `mrr_10` of pairs; other right answers of the same anchor are passed over, and equal positives are one candidate."""
     anchors, positives = text_keys(frame["anchor"]), text_keys(frame["positive"])
     _, first, own = np.unique(positives, return_index=True, return_inverse=True)
@@ -76,41 +92,51 @@ def reciprocal_rank(frame: pd.DataFrame, vectors: Vectors) -> dict[str, float]:
         better[others] = False
         rank = int(better.sum()) + 1
         reciprocal[row] = 1 / rank if rank <= RANKED else 0.0
-    return {f"mrr_{RANKED}": float(reciprocal.mean())}
+    return _mean_of(f"mrr_{RANKED}", reciprocal)
 
 
-def triplet_accuracy(frame: pd.DataFrame, vectors: Vectors) -> dict[str, float]:
+def _mean_of(figure: str, values: np.ndarray) -> HeldOutScore:
+    return HeldOutScore({figure: float(values.mean())}, {"per_example": {figure: np.round(values, DIGITS).tolist()}})
+
+
+def triplet_accuracy(frame: pd.DataFrame, vectors: Vectors) -> HeldOutScore:
     """Return the share of triplets whose positive has a greater cosine to the anchor than the negative."""
     near = (vectors["anchor"] * vectors["positive"]).sum(axis=1)
     far = (vectors["anchor"] * vectors["negative"]).sum(axis=1)
-    return {"accuracy": float((near > far).mean())}
+    return _mean_of("accuracy", (near > far).astype(float))
 
 
-def correlations(frame: pd.DataFrame, vectors: Vectors) -> dict[str, float]:
+def correlations(frame: pd.DataFrame, vectors: Vectors) -> HeldOutScore:
     """Return Pearson and Spearman of cosines and scores; 0 where all scores or all cosines are the same."""
     cosines = (vectors["sentence1"] * vectors["sentence2"]).sum(axis=1)
-    if np.ptp(cosines) == 0 or frame["score"].nunique() < 2:
-        return {"pearson_cosine": 0.0, "spearman_cosine": 0.0}
-    gold = frame["score"]
-    return {"pearson_cosine": float(pearsonr(cosines, gold)[0]), "spearman_cosine": float(spearmanr(cosines, gold)[0])}
+    gold = frame["score"].to_numpy(float)
+    values = {"cosines": np.round(cosines.astype(float), DIGITS).tolist(), "gold": np.round(gold, DIGITS).tolist()}
+    if np.ptp(cosines) < LEAST_SPREAD or np.ptp(gold) == 0:
+        note = CONSTANT_GOLD if np.ptp(gold) == 0 else CONSTANT_COSINES
+        return HeldOutScore({"pearson_cosine": 0.0, "spearman_cosine": 0.0}, values | {"note": note})
+    figures = {"pearson_cosine": float(pearsonr(cosines, gold)[0]), "spearman_cosine": float(spearmanr(cosines, gold)[0])}
+    return HeldOutScore(figures, values)
 
 
-Figure = Callable[[pd.DataFrame, Vectors], dict[str, float]]
+Figure = Callable[[pd.DataFrame, Vectors], HeldOutScore]
 FIGURES: Mapping[str, Figure] = MappingProxyType(
     {POSITIVE_PAIRS: reciprocal_rank, TRIPLETS: triplet_accuracy, SCORED_PAIRS: correlations}
 )
 
 
-def held_out_record(prepared: PreparedExamples, figures: dict[str, float], seconds: float) -> dict[str, Any]:
-    """Return what the score's JSON file holds."""
+def held_out_record(prepared: PreparedExamples, score: HeldOutScore, seconds: float) -> dict[str, Any]:
+    """Return what the score's JSON file holds, figures and the single examples' values; no texts."""
     report = prepared.report
     return {
         "data": HELD_OUT,
-        "figures": figures,
+        "figures": score.figures,
         "pairs": report["held_out_examples"],
         "shape": report["held_out_shape"],
         "found": report["found"],
         "folder": prepared.folder.name,
         "precision": "fp32",
         "seconds": round(seconds, 3),
+        "versions": library_versions(),
+        "measured": time.time(),
+        **score.values,
     }

@@ -15,11 +15,12 @@ from core.config import RunConfig
 from core.data_catalogue import DATA_SETS
 from core.files import read_json, write_json
 from core.hub_models import model_job_folder
-from core.measuring import ANSWER, MEASURED, TIMED, measured_folder
+from core.measuring import ANSWER, MEASURED, is_timed, measured_folder
 from core.places import Places
 from core.prepared import PREPARED, prepared_folder, weights_mark
 from core.quick_jobs import ANSWERS, LOOKED, RACED, TRIED, forget_oldest, looked_folder, raced_folder, tried_folder
-from core.runs import RunFolder, create_folder
+from core.run_store import create_folder
+from core.runs import RunFolder
 from core.sources import FETCHED, fetched_folder
 
 MINED_FOLDER, FETCHING = ".mined", ".fetching"
@@ -82,7 +83,7 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
         if config.kind in QUICK_FOLDERS:
             forget_oldest(run.path.parent)
         return create_folder(run.path, config, places.data_dir)
-    if status.is_final and again and (config.kind == "race" or config.task in TIMED or not is_answered(run)):
+    if status.is_final and again and (config.kind == "race" or is_timed(config) or not is_answered(run)):
         run.forget_wishes()
         run.events_path.unlink(missing_ok=True)
         # What is asked may differ where it decides nothing: the number of rows to fetch.

@@ -3,7 +3,9 @@
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from core.errors import RunError
 from core.files import read_json
@@ -19,6 +21,14 @@ DEVICE, QUICK = "device", "quick"
 FORKED = (DEVICE, QUICK)
 # The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
+# What is taken away again where a person has asked for something of the Hub; nobody asked to be counted.
+ONLINE: Mapping[str, None] = MappingProxyType(dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")))
+
+
+def may_ask_the_hub(run: RunFolder) -> bool:
+    """Tell whether a person has asked for something of the Hub: the process that does this piece of work is then online."""
+    config = read_json(run.path / "config.json") or {}
+    return str(config.get("kind")).startswith("fetch") or bool((config.get("task_settings") or {}).get("online"))
 
 
 def lane_of(run: RunFolder) -> str:

@@ -14,7 +14,8 @@ from core.loss_entries import MATRYOSHKA
 from core.losses import LOSSES
 from core.places import Places
 from core.recipes import RECIPES
-from core.runs import RunFolder, Status, list_runs
+from core.run_store import list_runs
+from core.runs import RunFolder, Status
 
 
 def list_rows(what: str, runs_dir: Path) -> list[dict[str, Any]]:

@@ -16,17 +16,19 @@ from transformers import set_seed
 from core.base_models import kind_of
 from core.errors import ConfigError
 from core.evaluation import default_evaluation_set
+from core.example_choice import shape_for
+from core.example_making import classes_of
 from core.examples import LABELLED_ROWS
 from core.files import write_json
 from core.loss_building import batch_sampler
 from core.losses import loss_spec
 from core.machine import read_machine
 from core.models import load_model
-from core.prepare import classes_of, prepare
+from core.prepare import prepare
 from core.rows import Asked, load_rows
 from core.sampling import BucketedBatchSampler, BucketedNoDuplicatesBatchSampler
 from core.seen_batch import view_of
-from core.settings import settle, settled_values, shape_for
+from core.settings import settle, settled_values
 from core.training_run import TrainingRun
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.losses import BatchHardTripletLossDistanceFunction, TripletDistanceMetric
 from sentence_transformers.sentence_transformer.modules import Normalize
 
+from core.conversions import delete_words
 from core.cross_encoders import load_cross_encoder, score_jointly
 from core.errors import ConfigError
-from core.examples import DAMAGED_PAIRS, PLAIN_TEXTS, delete_words
+from core.examples import DAMAGED_PAIRS, PLAIN_TEXTS
 from core.language_modelling import MaskedLanguageModelLoss
 from core.losses import loss_spec
 from core.model_parts import freeze_layers

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from core.conversions import CONVERSIONS, shapes_from
 from core.errors import ConfigError
-from core.examples import CONVERSIONS, POSITIVE_PAIRS, TRIPLETS, shapes_from
+from core.examples import POSITIVE_PAIRS, TRIPLETS
 from core.loss_entries import PAIR_LOSSES
 from core.loss_spec import LossSpec
 from core.text_losses import TEXT_LOSSES

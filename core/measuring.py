@@ -16,7 +16,7 @@ from core.errors import ConfigError, ModelError, RunError
 from core.model_choice import PlainModel
 from core.places import Places
 from core.prepared import weights_mark
-from core.runs import open_run
+from core.run_store import open_run
 from core.sources import fingerprint
 
 MEASURED, ANSWER = ".measured", "measured.json"
@@ -36,6 +36,11 @@ TASKS: Mapping[str, str] = MappingProxyType(
 )
 # Tasks whose answer is no matter of what was asked alone: seconds are measured again each time.
 TIMED = frozenset({"speed"})
+
+
+def is_timed(config: RunConfig) -> bool:
+    """Tell whether seconds are asked for, which are measured again each time: of a model, or of a task before it is begun."""
+    return config.task in TIMED or config.task_settings.get("only") == "time"
 
 
 @dataclass(frozen=True)

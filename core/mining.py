@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 from sentence_transformers import CrossEncoder, SentenceTransformer
 
+from core.conversions import convert
 from core.cross_encoders import load_cross_encoder
 from core.data_catalogue import called
 from core.errors import ConfigError, DataError
-from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLETS, convert
+from core.example_choice import choices_of
+from core.example_making import classes_of
+from core.examples import NLI_ROWS, POSITIVE_PAIRS, TRIPLETS
 from core.files import write_json
 from core.machine import read_machine
 from core.models import load_model, load_plain
 from core.negatives import add_random_negatives, mine_negatives, telling
-from core.prepare import choose_rows, classes_of
+from core.prepare import choose_rows
 from core.prompts import prompt_for
 from core.rows import Asked, load_rows
-from core.settings import choices_of
 
 if TYPE_CHECKING:
     from core.config import RunConfig

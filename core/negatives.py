@@ -1,6 +1,6 @@
 """Where a triplet's negative comes from: at random, or from the texts that a model finds near the anchor (figure 10-11).
 
-A contradiction of the same premise is a conversion of NLI rows (`core.examples.nli_to_triplets`).
+A contradiction of the same premise is a conversion of NLI rows (`core.conversions.nli_to_triplets`).
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -3,61 +3,38 @@
 import os
 import time
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
 from core.config import RunConfig
+from core.conversions import class_numbers, convert
 from core.data_catalogue import called
 from core.doctor import Patient, admit, examine, mend
-from core.errors import ConfigError, DataError, StudioError
+from core.errors import DataError, StudioError
+from core.example_choice import choices_of, holdout_share
+from core.example_making import classes_of, first_examples, held_out_shape, make_examples, preview_shape
 from core.examples import (
     BINARY_PAIRS,
     CLASS_PAIRS,
     LABELLED_ROWS,
     LABELLED_TEXTS,
-    NLI_ROWS,
-    POSITIVE_PAIRS,
     SCORED_PAIRS,
-    TRIPLETS,
-    class_numbers,
-    convert,
-    shapes_from,
 )
 from core.files import write_json
 from core.groups import HeldOut, hold_out
 from core.locks import lock
-from core.negatives import add_random_negatives, mine_negatives
 from core.places import Places
 from core.prepared import PreparedExamples, find_prepared, prepared_folder
 from core.processes import start_time
 from core.report import class_names, count_rows, measure_examples, write_preview
 from core.rows import Asked, Rows, Watcher, load_rows, yardstick_rows
-from core.run_log import RunLog, Stopped
-from core.runs import RunFolder, create_folder
-from core.settings import choices_of, holdout_share, negatives_of, shape_for
+from core.run_log import RunLog, Stopped, Work
+from core.run_store import create_folder
+from core.runs import RunFolder
 
 FEWEST_EXAMPLES = 2
 LOOK_SECONDS = 0.1
 HEAD_ROWS = 2000
-
-
-class Work(Protocol):
-    """Who is told how far the work is, and may ask for its end; a `RunLog` is one."""
-
-    def progress(self, phase: str, done: int, total: int) -> None:
-        """Take note of how far a phase is."""
-
-    def raise_if_stopped(self) -> None:
-        """Leave if somebody pressed Stop."""
-
-
-def preview_shape(config: RunConfig, kind: str) -> str:
-    """Return the shape for the loss, or by nature where it takes none of these rows': they can be looked at all the same."""
-    try:
-        return shape_for(config, kind)
-    except ConfigError:
-        return config.examples if config.examples in shapes_from(kind) else shapes_from(kind)[0]
 
 
 def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> PreparedExamples:
@@ -69,7 +46,7 @@ def fill(folder: Path, config: RunConfig, places: Places, work: Work) -> Prepare
     """
 
     def show_first(frame: pd.DataFrame, kind: str) -> None:
-        shape, first = _first_examples(config, frame.head(HEAD_ROWS), kind, preview_shape(config, kind))
+        shape, first = first_examples(config, frame.head(HEAD_ROWS), kind, preview_shape(config, kind))
         write_preview(folder, shape, first, class_names(frame, kind, shape), kind=kind, whole=False)
 
     def count(done: int, total: int) -> None:
@@ -124,57 +101,6 @@ def choose_rows(config: RunConfig, rows: Rows, places: Places) -> tuple[Patient,
     texts = [outside.frame["sentence1"], outside.frame["sentence2"]]
     patient, mended = mend(admit(rows.frame, rows.kind, texts, outside_name), config.fixes)
     return patient, mended, hold_out(patient.frame, patient.texts, holdout_share(config), config.seed)
-
-
-def held_out_shape(config: RunConfig, kind: str, shape: str) -> str:
-    """Return the shape that the held-out part is kept in: drawn or mined negatives are for training only."""
-    return shape if shape != TRIPLETS or _has_negatives(config, kind) else POSITIVE_PAIRS
-
-
-def _has_negatives(config: RunConfig, kind: str) -> bool:
-    """Tell whether the rows themselves hold the negatives that are asked for: a column, or contradictions."""
-    negatives = negatives_of(config, kind)
-    return negatives == "given" or (negatives == "hard" and kind == NLI_ROWS)
-
-
-def make_examples(config: RunConfig, frame: pd.DataFrame, kind: str, shape: str, places: Places, work: Work) -> pd.DataFrame:
-    """Turn clean rows into examples, negatives included.
-
-    Raises:
-        DataError: no negative can be found.
-        ModelError: the model to mine with is not here.
-    """
-    negatives = negatives_of(config, kind)
-    if shape != TRIPLETS or _has_negatives(config, kind):
-        return convert(frame, kind, shape, choices_of(config))
-    pairs, classes = convert(frame, kind, POSITIVE_PAIRS, choices_of(config)), classes_of(frame, kind)
-    if negatives == "random":
-        return add_random_negatives(pairs, config.seed, classes)
-    from core.mining import load_miner  # noqa: PLC0415  loads torch, which most preparations do without
-
-    model, judge = load_miner(config, places, negatives)
-
-    def told(done: int, total: int) -> None:
-        work.raise_if_stopped()
-        work.progress("Mining negatives", done, total)
-
-    return mine_negatives(pairs, model, config.mining, judge, told, classes)
-
-
-def _first_examples(config: RunConfig, head: pd.DataFrame, kind: str, shape: str) -> tuple[str, pd.DataFrame]:
-    """Convert the first rows before the rest is read; a mined negative has to wait, so its pair is shown."""
-    negatives = negatives_of(config, kind)
-    if shape != TRIPLETS or _has_negatives(config, kind):
-        return shape, convert(head, kind, shape, choices_of(config))
-    pairs = convert(head, kind, POSITIVE_PAIRS, choices_of(config))
-    if negatives != "random":
-        return POSITIVE_PAIRS, pairs
-    return TRIPLETS, add_random_negatives(pairs, config.seed, classes_of(head, kind))
-
-
-def classes_of(frame: pd.DataFrame, kind: str) -> dict[str, str] | None:
-    """Return each text's class where rows have classes: a negative must not be of the anchor's own."""
-    return dict(zip(frame["text"], frame["label"], strict=True)) if kind == LABELLED_ROWS else None
 
 
 def _check_use(config: RunConfig, kind: str, frame: pd.DataFrame, shape: str, examples: pd.DataFrame) -> None:

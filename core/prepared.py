@@ -10,11 +10,11 @@ import pandas as pd
 
 from core.base_models import BASE_MODELS, model_folder, tokenizer_file
 from core.config import RunConfig
+from core.example_choice import holdout_share, wanted_shapes
 from core.files import file_sha256, read_json
 from core.machine import library_versions
 from core.places import Places
 from core.prompts import prompts_of
-from core.settings import holdout_share, wanted_shapes
 from core.sources import fingerprint
 
 FORMAT_VERSION = 3

@@ -17,7 +17,8 @@ from core.adjusting import halve_batch_of
 from core.errors import RunError, is_disk_full
 from core.locks import lock
 from core.processes import START_TIME_SLACK_SECONDS
-from core.runs import RunFolder, Status, list_runs
+from core.run_store import list_runs
+from core.runs import RunFolder, Status
 
 RESUMABLE_STATES = ("stopped", "interrupted", "failed")
 MEMORY = "memory"

@@ -9,12 +9,12 @@ from core.config import RunConfig, build_config
 from core.errors import ConfigError
 from core.places import Places
 from core.prepared import prepared_folder, weights_mark
-from core.runs import delete_run, iter_runs
+from core.run_store import delete_run, iter_runs
 from core.sources import fingerprint
 
 TRIED, LOOKED, RACED = ".tried", ".looked", ".raced"
 ANSWERS = ("tried.json", "look.json", "race.json")
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FEWEST_TEXTS, MOST_TRIED = 2, 50
 MODEL_KEYS = {"base_model", "pooling", "max_seq_length", "prompts", "seed"}
 LOOK_KEYS = MODEL_KEYS | {"loss", "loss_params", "teacher", "batch_size", "matryoshka", "silver"}

@@ -20,6 +20,7 @@ from core.batch_view import (
     shown_note,
     unit,
 )
+from core.pushes import pushes_of
 
 NOTHING = np.zeros((0, 0))
 
@@ -118,6 +119,7 @@ def ranking_view(ranking: Ranking, words: Words = PAIR_WORDS) -> BatchView:
         [_hard_row(ranking, words, row, softmax, losses) for row in hardest_of(losses)],
         round(float(losses.mean()), 6),
         rounded(shares[:SHOWN_ROWS]),
+        pushes_of((ranking.anchors, ranking.candidates), ranking.cosines, softmax, ranking.right),
     )
 
 

@@ -9,9 +9,10 @@ import pandas as pd
 
 from core.base_models import tokenizer_file
 from core.config import RunConfig
+from core.conversions import CONVERSIONS, convert, shapes_from
+from core.example_choice import choices_of, negatives_of
 from core.examples import (
     BINARY_PAIRS,
-    CONVERSIONS,
     DAMAGED_PAIRS,
     EXAMPLE_COLUMNS,
     LABELLED_ROWS,
@@ -23,16 +24,13 @@ from core.examples import (
     TRIPLETS,
     UNLABELLED_PAIRS,
     VALUE_ROLES,
-    convert,
-    shapes_from,
     text_roles,
-)  # fmt: skip
+)
 from core.false_negatives import class_conflicts, false_negative_conflicts
 from core.files import write_json
 from core.places import Places
 from core.recombination import count_recombined
 from core.rows import Rows
-from core.settings import choices_of, negatives_of
 
 PREVIEW_ROWS, PREVIEW_CHARACTERS = 20, 400
 MEASURED_TEXTS = 20_000

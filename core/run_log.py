@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from pathlib import Path
+from typing import Protocol
 
 from core.errors import RunError
 from core.events import Event, EventWriter, ProgressEvent, StateEvent
@@ -15,6 +16,16 @@ LOOK_SECONDS = 0.2
 
 class Stopped(Exception):  # noqa: N818  not an error: somebody pressed Stop
     """Raised out of a long phase when the person asked to end it."""
+
+
+class Work(Protocol):
+    """Who is told how far the work is, and may ask for its end; a `RunLog` is one."""
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Take note of how far a phase is."""
+
+    def raise_if_stopped(self) -> None:
+        """Leave if somebody pressed Stop."""
 
 
 class RunLog:

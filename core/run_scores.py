@@ -16,8 +16,8 @@ from core.evaluation import (
     EvaluationSet,
     embed_pairs,
     figures_of,
+    pair_values,
     score_model,
-    score_pairs,
     score_record,
     some_of,
     write_score,
@@ -27,9 +27,9 @@ from core.held_out import can_be_scored, held_out_record, score_held_out
 from core.live_evaluation import FEW_PAIRS, Course, Measurement
 from core.measures import SpaceMeasures, measure_space
 from core.models import model_fingerprint
-from core.probes import ProbeSnapshots
 from core.runs import HELD_OUT
 from core.training_run import TrainingRun
+from core.verdict import forget_verdicts, write_verdict
 
 
 def measure_untouched(run: TrainingRun) -> Course:
@@ -47,8 +47,6 @@ def measure_untouched(run: TrainingRun) -> Course:
         between = _between(run, "Scoring the untouched model", run.log.raise_if_stopped)
         score_own(run, "before", between)
         score_labels(run, "before", between)
-        if run.settings["snapshots"]:
-            ProbeSnapshots(run.log.run.path / "snapshots").take(run.model, 0, run.settings["eval_batch_size"])
     run.log.raise_if_stopped()
     own = run.log.run.score_seconds("before").get(HELD_OUT, 0.0)
     return Course(
@@ -81,7 +79,9 @@ def _dashed_lines(run: TrainingRun, is_new: bool) -> tuple[EvaluationSet, Evalua
         return figures_of(run.model, few, *embedded["few"])
 
     fingerprint = model_fingerprint(run.config, runs_dir, run.config.seed)
-    stored = score_model(fingerprint, run.pairs, runs_dir, partial(all_pairs, "fp32"))
+    stored = score_model(
+        fingerprint, run.pairs, runs_dir, partial(all_pairs, "fp32"), lambda: dict(pair_values(run.pairs, *embedded["fp32"]))
+    )
     curve = stored
     if precision == "bf16":
         curve = score_model(f"{fingerprint} bf16", run.pairs, runs_dir, partial(all_pairs, "bf16"))
@@ -128,7 +128,8 @@ def measure_live(run: TrainingRun, pairs: EvaluationSet, model: SentenceTransfor
     best_by = settings["best_by"]
     figure = figures.get(best_by)
     if can_be_scored(run.prepared):
-        own = score_held_out(model, run.prepared, settings["eval_batch_size"], lambda _done, _total: log.raise_if_skipped())
+        scored = score_held_out(model, run.prepared, settings["eval_batch_size"], lambda _done, _total: log.raise_if_skipped())
+        own = scored.figures
         rows = run.prepared.report["held_out_examples"]
         events.append(EvaluationEvent(step, HELD_OUT, rows, own, precision=settings["precision"], of_pairs=rows))
         # Of correlations the one that the curve shows.
@@ -144,11 +145,17 @@ def score_after(run: TrainingRun) -> None:
     """
     between = _between(run, "Scoring the trained model", run.log.raise_if_skipped)
     between(0, 2 * len(run.pairs.gold))
+    forget_verdicts(run.log.run.path)
     began = time.monotonic()
-    figures = score_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
-    write_score(run.log.run.path, "after", score_record(run.pairs, figures, time.monotonic() - began))
+    first, second = embed_pairs(run.model, run.pairs, run.settings["eval_batch_size"], between)
+    record = score_record(run.pairs, figures_of(run.model, run.pairs, first, second), time.monotonic() - began)
+    write_score(run.log.run.path, "after", record | pair_values(run.pairs, first, second))
     score_own(run, "after", between)
     score_labels(run, "after", between)
+    for data in (HELD_OUT, run.pairs.id):
+        verdict = write_verdict(run.log.run.path, data)
+        if verdict:
+            run.log.write(NoticeEvent(verdict["sentence"]))
 
 
 def score_own(run: TrainingRun, which: str, between: Between) -> None:
@@ -156,12 +163,12 @@ def score_own(run: TrainingRun, which: str, between: Between) -> None:
     if not can_be_scored(run.prepared):
         return
     began = time.monotonic()
-    figures = score_held_out(run.model, run.prepared, run.settings["eval_batch_size"], between)
-    record = held_out_record(run.prepared, figures, time.monotonic() - began)
+    own = score_held_out(run.model, run.prepared, run.settings["eval_batch_size"], between)
+    record = held_out_record(run.prepared, own, time.monotonic() - began)
     write_score(run.log.run.path, which, record)
     if which == "before":
-        run.log.write(EvaluationEvent(0, HELD_OUT, record["pairs"], figures, untouched=True))
-    said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        run.log.write(EvaluationEvent(0, HELD_OUT, record["pairs"], own.figures, untouched=True))
+    said = ", ".join(f"{name} {value:.4f}" for name, value in own.figures.items())
     run.log.write(NoticeEvent(f"Held-out part {which} training: {said}"))
 
 

@@ -1,17 +1,13 @@
-"""The run folder: how it is made, read, changed and removed. Everything that a run is lies in it."""
+"""The run folder: how it is read and changed. Everything that a run is lies in it."""
 
 import dataclasses
 import re
-import secrets
-import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.config import TRAINING_KINDS, RunConfig, build_config
-from core.errors import RunError, is_disk_full
+from core.config import RunConfig, build_config
+from core.errors import RunError
 from core.files import read_json, replace_file, write_json
 
 STARTING_STATES = ("loading", "baseline")
@@ -179,124 +175,3 @@ class RunFolder:
         except FileNotFoundError:
             return []
         return [line for line in lines if line.strip()][-count:]
-
-
-def ensure_runs_dir(runs_dir: Path) -> Path:
-    """Make the runs folder and try to write in it.
-
-    Raises:
-        RunError: it cannot be written; the message says what to do.
-    """
-    probe = runs_dir / f".probe-{secrets.token_hex(4)}"
-    try:
-        runs_dir.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        reason = "the disk is full" if is_disk_full(error) else error.strerror or "it cannot be used"
-        raise RunError(
-            f"The runs folder {str(runs_dir)[-120:]} cannot be written: {reason}. Choose another with --runs-dir."
-        ) from None
-    return runs_dir.resolve()
-
-
-def create_run(runs_dir: Path, config: RunConfig, data_dir: Path | None, by_hand: bool = False) -> RunFolder:
-    """Make a queued run; the supervisor takes it from there.
-
-    Raises:
-        RunError: the folder cannot be written.
-    """
-    clock = time.strftime("%Y%m%d-%H%M%S", time.localtime())
-    name = f"{clock}-{config.recipe or config.loss}-{secrets.token_hex(3)}"
-    return create_folder(runs_dir / name, config, data_dir, by_hand)
-
-
-def create_folder(path: Path, config: RunConfig, data_dir: Path | None, by_hand: bool = False) -> RunFolder:
-    """Make a folder of queued work.
-
-    Raises:
-        RunError: it cannot be written.
-    """
-    # Filled beside its place: nobody may find a run that has no status yet.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(3)}.part")
-    status = Status(
-        state="queued",
-        rank=time.time_ns(),
-        created=time.time(),
-        detail="Waits to be started by hand." if by_hand else "",
-        data_dir=str(data_dir) if data_dir else None,
-        after=config.after,
-        by_hand=by_hand,
-    )
-    try:
-        for folder in (
-            ("control", "scores", "snapshots", "checkpoints") if config.kind in (*TRAINING_KINDS, "score") else ("control",)
-        ):
-            (beside / folder).mkdir(parents=True)
-        write_json(beside / "config.json", config.model_dump(mode="json"))
-        write_json(beside / "status.json", dataclasses.asdict(status))
-        beside.replace(path)
-    except OSError as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        if path.is_dir():
-            # Somebody else was first with the same work.
-            return RunFolder(path)
-        reason = "the disk is full: free some space" if is_disk_full(error) else f"{error.strerror}: choose another folder"
-        raise RunError(f"The run cannot be written in {str(path.parent)[-120:]}; {reason}.") from None
-    return RunFolder(path)
-
-
-def open_run(runs_dir: Path, name: str) -> RunFolder:
-    """Return the run of that id, or the only one whose id begins or ends so.
-
-    Raises:
-        RunError: there is none, or more than one.
-    """
-    if RUN_ID.fullmatch(name):
-        if (runs_dir / name / "status.json").is_file():
-            return RunFolder(runs_dir / name)
-        alike = [run for run in iter_runs(runs_dir) if run.id.startswith(name) or run.id.endswith(name)]
-        if len(alike) == 1:
-            return alike[0]
-        if alike:
-            raise RunError(f"'{name[:60]}' fits {len(alike)} runs; write more of the id.")
-    raise RunError(f"There is no run '{name[:60]}'; see python -m core list runs, or the Runs tab.")
-
-
-def iter_runs(runs_dir: Path) -> Iterator[RunFolder]:
-    """Yield every run folder, in the order of their names, which is that of their making."""
-    if runs_dir.is_dir():
-        for path in sorted(runs_dir.iterdir()):
-            if not path.name.startswith(".") and (path / "status.json").is_file():
-                yield RunFolder(path)
-
-
-def list_runs(runs_dir: Path, kinds: tuple[str, ...] = TRAINING_KINDS) -> list[tuple[RunFolder, Status]]:
-    """Return the readable runs of some kinds with their status, newest first."""
-    listed = []
-    for run in iter_runs(runs_dir):
-        status, config = run.status(), read_json(run.path / "config.json")
-        if status is not None and isinstance(config, dict) and config.get("kind") in kinds:
-            listed.append((run, status))
-    # Names hold the second only: runs of one chain are told apart by their place in the queue.
-    return sorted(listed, key=lambda one: (one[1].created, one[1].rank), reverse=True)
-
-
-def delete_run(run: RunFolder) -> None:
-    """Remove a run that no worker has.
-
-    Raises:
-        RunError: a worker has it, or its files cannot be removed.
-    """
-    status = run.status()
-    if status is not None and status.is_working:
-        raise RunError(f"Run {run.id} is still {status.state}; press Cancel first, then delete it.")
-    # Out of sight first: a reader never meets a half-removed run.
-    gone = run.path.with_name(f".{run.id}.deleted")
-    try:
-        run.path.replace(gone)
-        shutil.rmtree(gone)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise RunError(f"Run {run.id} cannot be deleted ({error.strerror}); close what uses its files and try again.") from None

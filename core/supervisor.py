@@ -11,31 +11,24 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.desk_keeper import DeskKeeper
 from core.errors import RunError
 from core.files import write_json
-from core.jobs import FETCHING, JOB_FOLDERS
-from core.launching import FORKED, OFFLINE, forks_here, lane_of, processes_of, worker_arguments
+from core.jobs import JOB_FOLDERS
+from core.launching import FORKED, OFFLINE, ONLINE, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
 from core.locks import lock
 from core.memory_events import memory_kills
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
-from core.runs import RunFolder, Status, iter_runs
+from core.run_store import iter_runs
+from core.runs import RunFolder, Status
 
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
 KILL_AFTER_SECONDS = 3.0
 SILENT_SECONDS = 60.0
 PRELOADED = (
-    "torch",
-    "sentence_transformers",
-    "datasets",
-    "accelerate",
-    "pandas",
-    "core.worker",
-    "core.training",
-    "core.cross_training",
-)
-
-
+    "torch", "sentence_transformers", "datasets", "accelerate", "pandas", "core.worker", "core.training", "core.cross_training",
+)  # fmt: skip
 # How a process ends that the kernel, or somebody, killed.
 KILLED = -9
 
@@ -48,6 +41,7 @@ class Supervisor:
         self.fork = fork
         self.ready = threading.Event()
         self.broken = ""
+        self.desk = DeskKeeper(runs_dir, fork)
         self.children: dict[str, Child] = {}
         self.folders: dict[str, RunFolder] = {}
         self.kill_at: dict[str, float] = {}
@@ -104,7 +98,9 @@ class Supervisor:
             if lane not in taken and (self.ready.is_set() or lane not in FORKED):
                 taken.add(lane)
                 self.start(run, lane)
-        if open_runs or self.children or self._wanted():
+        if self.ready.is_set():
+            self.desk.look(self.broken, any(status.is_working for _, status in open_runs))
+        if open_runs or self.children or self.desk.child or self._wanted():
             self._busy_until = time.monotonic() + IDLE_SECONDS
 
     def _wanted(self) -> bool:
@@ -203,16 +199,15 @@ class Supervisor:
         """
         self.folders[run.id] = run
         self._memory_kills[run.id] = memory_kills()
-        together = processes_of(run)
+        together, online = processes_of(run), may_ask_the_hub(run)
         if lane in FORKED and self.broken:
             _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
-        elif lane in FORKED and self.fork and together == 1:
+        elif lane in FORKED and self.fork and together == 1 and not online:
             from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there
 
             self.children[run.id] = fork_child(lambda: worker.main(run.path))
         else:
-            online = dict.fromkeys(OFFLINE) if lane == FETCHING else {}
-            self.children[run.id] = spawn_detached(worker_arguments(run, together), run.log_path, online)
+            self.children[run.id] = spawn_detached(worker_arguments(run, together), run.log_path, ONLINE if online else {})
 
 
 def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object] | None = None) -> None:

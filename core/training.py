@@ -18,17 +18,17 @@ from core.files import write_json
 from core.live_evaluation import Course, LiveEvaluation
 from core.loss_building import batch_sampler, build_dataset, build_loss
 from core.models import leave_mixed_precision, merge_adapters
-from core.probes import ProbeSnapshots
 from core.prompts import column_prompts, prompts_of
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
 from core.run_scores import measure_untouched, score_after
 from core.runs import RunFolder
+from core.snapshots import LiveSnapshots
 from core.team import team_size
 from core.team_callbacks import EpochTeller, Following, SharedLoss
 from core.time_budget import TimeBudget
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
-from core.training_watch import TrainingWatch, watch_over
+from core.training_watch import TrainingWatch, Watching, watch_over
 
 # What saving takes, beyond a second: bytes a second of a slow disk.
 SAVED_BYTES_A_SECOND = 50e6
@@ -57,13 +57,14 @@ def _turn(log: RunLog) -> bool:
         if not log.speaks:
             within_memory(run, partial(follow, run))
             return True
-        course = measure_untouched(run)
-        trained = within_memory(run, partial(train_steps, run, course))
+        course, snapshots = measure_untouched(run), LiveSnapshots(run)
+        snapshots.take_untouched(run.model)
+        trained = within_memory(run, partial(train_steps, run, course, snapshots))
     except Stopped:
         end_before_training(log)
         return True
     if trained is not None:
-        finish(run, *trained)
+        finish(run, snapshots, *trained)
     return trained is not None
 
 
@@ -105,12 +106,12 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def train_steps(run: TrainingRun, course: Course) -> Trained:
+def train_steps(run: TrainingRun, course: Course, snapshots: LiveSnapshots) -> Trained:
     """Train from the latest checkpoint or from the first step."""
     best = BestCheckpoint(run.log.run.path / "checkpoints", run.settings["best_by"])
     evaluation = LiveEvaluation(run.log, run.settings, course, best)
     try:
-        return run_trainer(run, build_trainer(run), evaluation), best
+        return run_trainer(run, build_trainer(run), Watching(evaluation, snapshots, budget_of(run))), best
     except DivergenceError as error:
         if best.step:
             keep_best(run, best)
@@ -127,7 +128,7 @@ def keep_best(run: TrainingRun, best: BestCheckpoint) -> None:
     run.log.set_status(has_model=True)
 
 
-def run_trainer(run: TrainingRun, trainer: Trainer, evaluation: LiveEvaluation) -> TrainingWatch:
+def run_trainer(run: TrainingRun, trainer: Trainer, watching: Watching) -> TrainingWatch:
     """Let a trainer do the steps that are left, and write down what watching it took."""
     log, latest = run.log, latest_checkpoint(run.log.run.path)
     going_on = ", going on from its checkpoint" if latest else ""
@@ -135,16 +136,18 @@ def run_trainer(run: TrainingRun, trainer: Trainer, evaluation: LiveEvaluation) 
     budget = run.settings["time_budget_seconds"]
     how_long = f"{budget:g} s" if budget else f"{run.total_steps:,} steps"
     log.enter("training", f"{how_long} of {run.settings['batch_size']} examples{together}{going_on}")
-    watch = watch_over(trainer, run, evaluation, budget_of(run))
+    watch = watch_over(trainer, run, watching)
+    evaluation, snapshots = watching.evaluation, watching.snapshots
     began = time.monotonic()
     watch.last_step = do_steps(run, trainer)
-    watching = {
+    spent = {
         "train_seconds": round(time.monotonic() - began, 3),
         "live_seconds": round(watch.live_seconds, 3),
         "evaluation_seconds": round(evaluation.seconds, 3),
+        "snapshot_seconds": round(snapshots.seconds, 3) if snapshots else 0.0,
         "evaluated_every": evaluation.every,
     }
-    write_json(log.run.path / "resolved.json", log.run.resolved() | {"watching": watching})
+    write_json(log.run.path / "resolved.json", log.run.resolved() | {"watching": spent})
     return watch
 
 
@@ -204,7 +207,7 @@ def training_arguments(run: TrainingRun) -> SentenceTransformerTrainingArguments
     )
 
 
-def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None:
+def finish(run: TrainingRun, snapshots: LiveSnapshots, watch: TrainingWatch, best: BestCheckpoint) -> None:
     """Keep the best step's weights, score them in fp32, save them, and say how it went."""
     log, stopped = run.log, bool(run.log.stop_wish())
     forget_scores(log.run)
@@ -221,11 +224,9 @@ def finish(run: TrainingRun, watch: TrainingWatch, best: BestCheckpoint) -> None
     note_peak(log)
     merge_adapters(run.model)
     save_model(run.model, log.run.path / "model")
-    if run.settings["snapshots"]:
-        snapshots = ProbeSnapshots(log.run.path / "snapshots")
-        kept_step = max(1, best.step or watch.last_step)
-        snapshots.take(run.model, kept_step, run.settings["eval_batch_size"])
-        snapshots.project(kept_step)
+    kept_step = best.step or watch.last_step
+    snapshots.take_kept(run.model, kept_step)
+    write_json(log.run.path / "resolved.json", log.run.resolved() | {"kept_step": kept_step})
     if not stopped:
         forget_checkpoints(log.run.path)
         best.forget()

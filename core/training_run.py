@@ -18,6 +18,7 @@ from core.errors import ConfigError, DataError
 from core.estimate import estimate, measured_peak, refuse_if_too_much
 from core.evaluation import EvaluationSet, default_evaluation_set
 from core.events import NoticeEvent
+from core.example_choice import shape_for
 from core.files import write_json
 from core.held_out import can_be_scored
 from core.machine import Machine, read_machine
@@ -28,7 +29,7 @@ from core.precision import measured_machine
 from core.prepare import prepare
 from core.prepared import PreparedExamples
 from core.run_log import RunLog
-from core.settings import AUTOMATIC, Setting, settle, settled_as_json, settled_values, shape_for
+from core.settings import AUTOMATIC, Setting, settle, settled_as_json, settled_values
 from core.team import gather_team, leader_first, team_size
 from core.time_budget import UNKNOWN_STEPS
 

@@ -11,6 +11,7 @@ from core.events import NoticeEvent, StepEvent
 from core.live_evaluation import LiveEvaluation
 from core.run_log import RunLog, Stopped
 from core.sampling import BatchMeter
+from core.snapshots import LiveSnapshots
 from core.step_clock import StepClock
 from core.team import Decision, agreed, helped, team_size
 from core.time_budget import TimeBudget
@@ -24,19 +25,29 @@ SPEED_STEPS, SPEED_SECONDS = 4, 1.0
 
 
 class Watched(NamedTuple):
-    """What a run is watched with: where it tells, how it is evaluated, its meter of tokens and its budget of time, if any."""
+    """What a run is watched with: where it tells, how it is scored, its meter of tokens; its budget of time and film, if any."""
 
     log: RunLog
     evaluation: LiveEvaluation
     meter: BatchMeter
     budget: TimeBudget | None
+    snapshots: LiveSnapshots | None
 
 
-def watch_over(trainer: Trainer, run: TrainingRun, evaluation: LiveEvaluation, budget: TimeBudget | None) -> "TrainingWatch":
+class Watching(NamedTuple):
+    """What a run is scored with, filmed with and ended by, where it is."""
+
+    evaluation: LiveEvaluation
+    snapshots: LiveSnapshots | None = None
+    budget: TimeBudget | None = None
+
+
+def watch_over(trainer: Trainer, run: TrainingRun, watching: Watching) -> "TrainingWatch":
     """Put the callback and the meter of tokens into a trainer, and return the callback."""
     meter = BatchMeter(trainer.data_collator)
     trainer.data_collator = meter
-    watch = TrainingWatch(Watched(run.log, evaluation, meter, budget), run.settings, run.total_steps)
+    watched = Watched(run.log, watching.evaluation, meter, watching.budget, watching.snapshots)
+    watch = TrainingWatch(watched, run.settings, run.total_steps)
     trainer.add_callback(watch)
     return watch
 
@@ -45,7 +56,7 @@ class TrainingWatch(TrainerCallback):
     """Writes at most ten step events a second; steps between them are one event with mean, least and greatest loss."""
 
     def __init__(self, watched: Watched, settings: dict[str, Any], total_steps: int) -> None:
-        self._log, self._evaluation, self._meter, self._budget = watched
+        self._log, self._evaluation, self._meter, self._budget, self._snapshots = watched
         self._settings = settings
         self._total = total_steps
         self._losses: list[float] = []
@@ -69,6 +80,8 @@ class TrainingWatch(TrainerCallback):
         self._log.has_stepped = True
         self.last_step = state.global_step
         self._clock.tick()
+        if self._snapshots is not None:
+            self._film(self._snapshots, kwargs["model"], state.global_step)
         if not self._planned:
             self._plan_soon(state, kwargs.get("lr_scheduler"))
         if self._log.stop_wish():
@@ -86,6 +99,18 @@ class TrainingWatch(TrainerCallback):
             control.should_log = True
         stops, saves, logs = bool(control.should_training_stop), bool(control.should_save), bool(control.should_log)
         agreed(Decision(stops, saves, logs, is_due, state.max_steps))
+
+    def _film(self, snapshots: LiveSnapshots, model: Any, step: int) -> None:
+        """Keep the probes' embeddings where they are due; that is no part of the speed."""
+        if self._clock.steps == 1:
+            seconds = self._clock.seconds_per_step()
+            steps = int(self._settings["time_budget_seconds"] / seconds) if self._budget and seconds > 0 else self._total
+            snapshots.plan(steps, seconds)
+        if snapshots.is_due(step):
+            self._clock.pause()
+            snapshots.take(model, step)
+            model.train()
+            self._clock.resume()
 
     def _plan_soon(self, state: TrainerState, scheduler: Any) -> None:
         """Plan once the speed can be read; for the learning rate's sake a first time after the first step."""

@@ -15,8 +15,7 @@ from types import MappingProxyType
 from typing import IO
 
 from core.errors import DiskFullError, MachineError, StudioError, is_disk_full, one_sentence
-from core.files import read_json
-from core.launching import OFFLINE
+from core.launching import OFFLINE, may_ask_the_hub
 from core.locks import lock
 from core.processes import start_time
 from core.run_log import RunLog
@@ -149,7 +148,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     asked_run = parser.parse_args().run.resolve()
-    if not str((read_json(asked_run / "config.json") or {}).get("kind")).startswith("fetch"):
+    if not may_ask_the_hub(RunFolder(asked_run)):
         # As a supervisor has it; started by hand, nobody else says so.
         os.environ |= OFFLINE
     sys.exit(main(asked_run))

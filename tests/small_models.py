@@ -10,7 +10,8 @@ from transformers import AutoModel, BertConfig, DistilBertConfig, ModernBertConf
 
 from core.base_models import bundled_folder
 from core.config import build_config
-from core.runs import RunFolder, create_run
+from core.run_store import create_run
+from core.runs import RunFolder
 
 WORDS = 30_522
 ARCHITECTURES: dict[str, PretrainedConfig] = {

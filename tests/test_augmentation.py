@@ -31,7 +31,7 @@ from core.files import read_json
 from core.prepare import prepare
 from core.prepared import PreparedExamples
 from core.run_log import RunLog, Stopped
-from core.runs import create_run
+from core.run_store import create_run
 from core.training import train
 
 WAYS = ("given", "recombined", "top-k")

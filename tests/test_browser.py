@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from core.launching import ensure_supervisor
 from core.recipes import recipe_config
-from core.runs import create_run, list_runs
+from core.run_store import create_run, list_runs
 from core.settings import override
 from tests.conftest import wait_for
 from tests.real_app import (

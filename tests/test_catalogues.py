@@ -11,15 +11,16 @@ import pytest
 
 from core.base_models import BASE_MODELS, BUNDLED_SHA256, bundled_folder, kind_of
 from core.config import CHOICES, PREVIOUS, RunConfig, build_config
+from core.conversions import CONVERSIONS
 from core.data_catalogue import DATA_SETS, row_kind_of
 from core.errors import ConfigError
-from core.examples import CONVERSIONS, ROLES
+from core.example_choice import shape_for
+from core.examples import ROLES
 from core.losses import LOSSES
 from core.models import load_model
 from core.places import Places
 from core.recipes import RECIPES, recipe_chain, recipe_config
 from core.rows import Asked, load_rows
-from core.settings import shape_for
 from core.sources import SAMPLE_FOLDER
 
 SIZES = [(recipe, size) for recipe, spec in RECIPES.items() for size in spec.sizes]

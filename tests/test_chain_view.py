@@ -10,7 +10,8 @@ from core.config import build_config
 from core.files import write_json
 from core.losses import LOSSES
 from core.recipes import recipe_chain
-from core.runs import RunFolder, create_run, delete_run
+from core.run_store import create_run, delete_run
+from core.runs import RunFolder
 from ui.chain_view import chain_of, next_in_chain, stages_view
 from ui.studio import Studio
 

@@ -12,7 +12,8 @@ from core.errors import ConfigError, ModelError
 from core.places import Places
 from core.recipe_runs import Chain
 from core.recipes import RECIPES, recipe_chain
-from core.runs import RunFolder, Status, create_run, delete_run
+from core.run_store import create_run, delete_run
+from core.runs import RunFolder, Status
 from core.supervisor import Supervisor
 
 AUGMENTED = "augmented-sbert"

@@ -19,7 +19,8 @@ from core.events import read_events
 from core.machine import read_machine
 from core.places import Places
 from core.run_log import RunLog, Stopped
-from core.runs import RunFolder, create_run
+from core.run_store import create_run
+from core.runs import RunFolder
 from core.settings import override
 from tests.conftest import write_small_data
 

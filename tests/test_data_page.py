@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page
 
-from core.runs import iter_runs, list_runs
+from core.run_store import iter_runs, list_runs
 from tests.conftest import end_supervisor, wait_for, write_small_data
 from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
 

@@ -19,7 +19,7 @@ from core.launching import ensure_supervisor
 from core.machine import Machine, read_machine
 from core.model_facts import read_facts
 from core.prepared import PREPARED
-from core.runs import create_run
+from core.run_store import create_run
 from core.settings import settle, settled_values
 from tests.benchmarks.memory import largest_resident_set, reckon
 

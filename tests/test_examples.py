@@ -7,20 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.conversions import CONVERSIONS, Choices, class_numbers, convert, delete_words, shapes_from
 from core.errors import ConfigError
-from core.examples import (
-    CONVERSIONS,
-    EXAMPLE_COLUMNS,
-    ROLES,
-    VALUE_ROLES,
-    Choices,
-    class_numbers,
-    convert,
-    delete_words,
-    shapes_from,
-    text_keys,
-    text_roles,
-)
+from core.examples import EXAMPLE_COLUMNS, ROLES, VALUE_ROLES, text_keys, text_roles
 from core.recombination import count_recombined
 
 NLI = pd.DataFrame(

@@ -10,7 +10,7 @@ import pytest
 from core.experiment_plans import Experiment, Member
 from core.experiment_table import ExperimentTable, Row
 from core.experiments import list_experiments
-from core.runs import list_runs
+from core.run_store import list_runs
 from ui.experiment_events import cancel_experiment, run_chapter, show_experiments, vary_one
 from ui.experiment_view import experiment_html, news_of_job, vary_figure
 from ui.studio import Studio

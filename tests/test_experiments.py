@@ -15,7 +15,8 @@ from core.files import write_json
 from core.launching import ensure_supervisor
 from core.listing import list_rows
 from core.places import Places
-from core.runs import RunFolder, delete_run, list_runs
+from core.run_store import delete_run, list_runs
+from core.runs import RunFolder
 from tests.conftest import wait_for
 
 SHORT = {"data": "snli", "max_steps": 2, "snapshots": False}

@@ -17,7 +17,8 @@ from core.files import read_json
 from core.launching import ensure_supervisor
 from core.processes import is_alive
 from core.queue import resume, why_not_resume
-from core.runs import WORKING_STATES, RunFolder, create_run
+from core.run_store import create_run
+from core.runs import WORKING_STATES, RunFolder
 from core.series import FollowedRun
 from tests.conftest import end_supervisor, wait_for
 from tests.test_supervisor import demo, ended, queue

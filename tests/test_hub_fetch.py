@@ -16,7 +16,7 @@ from core.hub_fetch import download, fetch_model
 from core.hub_models import HubModel, fetched_models, model_job_folder
 from core.prompts import prompts_of
 from core.run_log import RunLog
-from core.runs import create_folder
+from core.run_store import create_folder
 from tests.small_models import write_sentence_model
 from tests.test_hub import hub as hub
 from tests.test_hub import silent_port as silent_port

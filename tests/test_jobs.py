@@ -14,7 +14,8 @@ from core.jobs import ask, is_answered, job_folder
 from core.launching import ensure_supervisor
 from core.places import Places
 from core.recipes import recipe_config
-from core.runs import RunFolder, create_run, list_runs
+from core.run_store import create_run, list_runs
+from core.runs import RunFolder
 from core.settings import override
 from tests.conftest import wait_for
 

@@ -17,7 +17,8 @@ from core.figures import PALETTE
 from core.files import write_json
 from core.overlay import MOST_POINTS, OverlaidRun, curve_of, differences, evaluation_title, loss_overlay, smooth
 from core.processes import spawn_detached, start_time
-from core.runs import RunFolder, create_folder
+from core.run_store import create_folder
+from core.runs import RunFolder
 from tests.real_app import CHROMIUM, SAYS, RealApp, chromium, open_page, open_tab, plotted, wait_until_says
 from ui.live import news_of_run
 from ui.overlay import choose_colours, news_of_overlay

@@ -17,7 +17,7 @@ from core.events import EvaluationEvent, MeasureEvent, read_events
 from core.live_evaluation import Course, LiveEvaluation, Measurement
 from core.memory_events import memory_kills
 from core.run_log import RunLog
-from core.runs import create_run
+from core.run_store import create_run
 from core.step_clock import StepClock
 from core.time_budget import TimeBudget
 

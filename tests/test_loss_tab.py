@@ -15,7 +15,7 @@ from core.examples import ROLES
 from core.loss_entries import MATRYOSHKA
 from core.losses import LOSSES, losses_for, why_not
 from core.recipes import RECIPES, recipe_config
-from core.runs import create_run
+from core.run_store import create_run
 from ui.form_events import SIZE_TITLES, _loss_choices, form_answer, is_static, name_recipe, teaches
 from ui.loss_tab import (
     PARAMETER_LABELS,

@@ -6,10 +6,11 @@ import pytest
 
 from core.base_models import STATIC, kind_of
 from core.config import build_config
+from core.conversions import shapes_from
 from core.errors import ConfigError
-from core.examples import ROLES, TRIPLETS, shapes_from
+from core.example_choice import shape_for
+from core.examples import ROLES, TRIPLETS
 from core.losses import GIVERS, LOSSES, check_loss_params, loss_spec, losses_for, why_not
-from core.settings import shape_for
 
 EVERY_CASE = [(loss, kind, static) for loss, kind, static in product(LOSSES, ROLES, (False, True))]
 

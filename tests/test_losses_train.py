@@ -17,7 +17,7 @@ from core.losses import LOSSES, loss_spec
 from core.models import load_plain
 from core.places import Places
 from core.run_log import RunLog
-from core.runs import create_run
+from core.run_store import create_run
 from core.settings import override
 from core.training import build_trainer
 from core.training_run import TrainingRun, load

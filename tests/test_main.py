@@ -13,7 +13,7 @@ from core.base_models import BASE_MODELS
 from core.data_catalogue import DATA_SETS
 from core.losses import LOSSES
 from core.recipes import RECIPES, recipe_config
-from core.runs import create_run
+from core.run_store import create_run
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 20.0

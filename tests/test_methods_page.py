@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from core.runs import list_runs
+from core.run_store import list_runs
 from tests.conftest import end_supervisor, write_small_data
 from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
 

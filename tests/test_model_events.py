@@ -11,7 +11,8 @@ from core.config import RunConfig, build_config
 from core.jobs import FETCHING
 from core.quick_jobs import LOOKED, RACED, TRIED
 from core.recipes import RECIPES
-from core.runs import RunFolder, create_run
+from core.run_store import create_run
+from core.runs import RunFolder
 from ui.job_view import open_job
 from ui.model_events import can_be_fetched, get_model, list_models, look_at_batch, shown_model, try_texts
 from ui.model_tab import model_choices

@@ -8,12 +8,12 @@ import pytest
 
 from core.config import RunConfig, build_config
 from core.errors import ConfigError, DataError, StudioError
+from core.example_choice import shape_for
 from core.files import read_json
 from core.places import Places
 from core.prepare import prepare
 from core.prepared import PreparedExamples, prepared_folder
 from core.runs import RunFolder
-from core.settings import shape_for
 from tests.conftest import Unwatched
 
 NLI = "premise,hypothesis,label\n"

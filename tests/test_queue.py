@@ -23,7 +23,8 @@ from core.locks import lock
 from core.processes import start_time
 from core.queue import REMOVED, move, read_queue, remove, resume, why_not_resume
 from core.recipes import recipe_chain
-from core.runs import RunFolder, Status, create_run
+from core.run_store import create_run
+from core.runs import RunFolder, Status
 from tests.conftest import wait_for
 from tests.test_supervisor import LONG, demo
 

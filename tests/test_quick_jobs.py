@@ -15,7 +15,8 @@ from core.launching import DEVICE, QUICK, ensure_supervisor, lane_of
 from core.places import Places
 from core.quick_jobs import FEWEST_TEXTS, forget_oldest
 from core.recipes import recipe_config
-from core.runs import RunFolder, create_run, iter_runs
+from core.run_store import create_run, iter_runs
+from core.runs import RunFolder
 from core.settings import override
 from tests.conftest import wait_for
 

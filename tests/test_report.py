@@ -11,11 +11,12 @@ from tokenizers import Tokenizer
 from core import report
 from core.base_models import tokenizer_file
 from core.config import build_config
-from core.examples import CONVERSIONS, ROLES, convert, shapes_from
+from core.conversions import CONVERSIONS, convert, shapes_from
+from core.example_choice import choices_of
+from core.examples import ROLES
 from core.places import Places
 from core.report import class_names, count_rows, count_shapes, measure_examples, token_lengths, write_preview
 from core.rows import Rows
-from core.settings import choices_of
 
 
 def draw_rows(kind: str, seed: int, rows: int, different: int) -> pd.DataFrame:

@@ -18,7 +18,8 @@ from core.events import read_events
 from core.files import read_json
 from core.places import Places
 from core.run_log import RunLog
-from core.runs import RunFolder, create_run
+from core.run_store import create_run
+from core.runs import RunFolder
 from core.settings import override
 
 STEPS, STOP_AT = 8, 3

@@ -9,7 +9,8 @@ from core.config import build_config
 from core.errors import ConfigError, RunError
 from core.files import write_json
 from core.recipes import recipe_config
-from core.runs import RUN_ID, RunFolder, create_run, delete_run, ensure_runs_dir, list_runs, open_run
+from core.run_store import create_run, delete_run, ensure_runs_dir, list_runs, open_run
+from core.runs import RUN_ID, RunFolder
 
 
 @pytest.fixture

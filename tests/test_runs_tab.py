@@ -16,7 +16,8 @@ from core.files import write_json
 from core.processes import start_time
 from core.queue import REMOVED, read_queue
 from core.recipes import recipe_chain
-from core.runs import RunFolder, create_run, list_runs
+from core.run_store import create_run, list_runs
+from core.runs import RunFolder
 from tests.conftest import wait_for, write_small_data
 from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
 from tests.test_supervisor import LONG, demo

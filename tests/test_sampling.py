@@ -21,7 +21,7 @@ from core.looking import before_first_step
 from core.loss_building import batch_sampler, build_dataset
 from core.models import build_static_minilm
 from core.run_log import RunLog
-from core.runs import create_run
+from core.run_store import create_run
 from core.sampling import BatchMeter, BucketedBatchSampler, BucketedNoDuplicatesBatchSampler, estimated_tokens, shared_texts
 from tests.small_models import write_sentence_model
 

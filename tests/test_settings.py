@@ -9,10 +9,11 @@ import pytest
 from core.base_models import SENTENCE, STATIC
 from core.config import RunConfig, build_config
 from core.errors import ConfigError, ModelError
+from core.example_choice import holdout_share, negatives_of, shape_for
 from core.examples import LABELLED_ROWS, NLI_ROWS, PAIR_ROWS, SCORED_ROWS, TEXT_ROWS, TRIPLET_ROWS
 from core.machine import Machine
 from core.recipes import recipe_config
-from core.settings import holdout_share, negatives_of, override, settle, settled_as_json, settled_values, shape_for
+from core.settings import override, settle, settled_as_json, settled_values
 
 CPU = Machine("cpu", "a test's machine", 2, 8 * 2**30, "fp32", "")
 GPU = Machine("cuda", "a test's card", 8, 64 * 2**30, "bf16", "")

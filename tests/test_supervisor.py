@@ -16,7 +16,8 @@ from core.files import read_json
 from core.launching import ensure_supervisor
 from core.processes import is_alive, start_time
 from core.recipes import recipe_config
-from core.runs import RunFolder, Status, create_run, delete_run
+from core.run_store import create_run, delete_run
+from core.runs import RunFolder, Status
 from core.settings import override
 from tests.conftest import end_supervisor, wait_for
 

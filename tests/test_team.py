@@ -18,7 +18,8 @@ from core.machine import read_machine
 from core.models import load_model
 from core.places import Places
 from core.run_log import RunLog
-from core.runs import RunFolder, create_run
+from core.run_store import create_run
+from core.runs import RunFolder
 from core.settings import override
 from core.supervisor import Supervisor
 from core.training import train

@@ -21,7 +21,8 @@ from core.models import build_static_minilm, load_model, load_plain
 from core.places import Places
 from core.recipes import recipe_config
 from core.run_log import RunLog
-from core.runs import RunFolder, create_run
+from core.run_store import create_run
+from core.runs import RunFolder
 from core.settings import override
 from core.training import train
 from core.training_run import TrainingRun, count_steps

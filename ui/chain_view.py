@@ -10,7 +10,8 @@ from core.examples import SCORED_PAIRS
 from core.figures import spread_figure
 from core.files import read_json
 from core.losses import LOSSES
-from core.runs import RunFolder, Status, list_runs
+from core.run_store import list_runs
+from core.runs import RunFolder, Status
 from ui.drawn import figure_place
 from ui.studio import Studio
 

@@ -9,13 +9,14 @@ from core.config import RunConfig
 from core.data_catalogue import is_own
 from core.errors import StudioError
 from core.estimate import advice, estimate, free_bytes
+from core.example_choice import row_kind
 from core.examples import NLI_ROWS, SCORED_PAIRS, SCORED_ROWS, TRIPLETS
 from core.losses import LOSSES, loss_spec
 from core.model_facts import read_facts
 from core.prepared import MINED, find_prepared, prepared_folder
 from core.recipe_runs import BOOK_BASE, BOOK_ROWS
 from core.recipes import RECIPES, split_size
-from core.settings import row_kind, settle, settled_values
+from core.settings import settle, settled_values
 from ui.data_requests import data_config, request_data
 from ui.data_tab import MOST_COLUMNS, about_data, column_widgets, split_choices
 from ui.html import hint, problem

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.job_figures import MARKS, how_long, matrix_figure, points_figure, race_figure
 from core.measuring import ANSWER, MEASURED
+from core.pushes import KINDS, pushes_figure
 from core.quick_jobs import LOOKED, RACED, TRIED
 from ui.drawn import figure_place
 from ui.html import hint
@@ -15,6 +16,7 @@ from ui.measured_cards import measured_card
 GLYPHS = {"circle": "●", "diamond": "◆", "square": "■", "x": "✖"}
 ROW_PIXELS, LEAST_PIXELS, MOST_PIXELS, AXIS_PIXELS = 40, 170, 560, 40
 TOLD_TEXTS = 10_000
+PUSHES_PIXELS = 520
 UNMOVED, QUOTED_CHARACTERS = 0.0005, 60
 
 
@@ -94,7 +96,22 @@ def look_card(answer: Mapping[str, Any]) -> str:
         f'<div class="card"><h3>What the loss sees: {escape(answer["title"])}, one batch under {escape(answer["model"])}</h3>'
         f"{hint(about)}{said}{legend(matrix) if matrix else ''}"
         f"{figure_place(figure, height, 'Cosines of one batch')}{hardest_table(answer['hardest'])}</div>"
+        f"{pushes_card(answer.get('pushes'))}"
     )
+
+
+def pushes_card(pushes: Sequence[Mapping[str, Any]] | None) -> str:
+    """Return who pushes whom, for a loss that ranks candidates."""
+    if not pushes:
+        return ""
+    told = "".join(f'<span><b style="color:{colour}">━</b> {escape(name)}</span>' for name, colour in KINDS.values())
+    about = (
+        "Choose an anchor: it stands in the middle, each candidate as far away as 1 minus its cosine, and the line is as thick "
+        "as its share in what moves the anchor. The positive pulls as hard as all others together push. Choose other negatives on "
+        "the Data tab and look again: hard ones take the push that easy ones shared."
+    )
+    figure = figure_place(pushes_figure(pushes), PUSHES_PIXELS, "Who pushes whom")
+    return f'<div class="card"><h3>Who pushes whom</h3>{hint(about)}<div class="plan">{told}</div>{figure}</div>'
 
 
 def legend(matrix: Mapping[str, Any]) -> str:

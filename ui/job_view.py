@@ -12,20 +12,12 @@ from core.files import read_json
 from core.jobs import FETCHING, JOB_FOLDERS, MINED_FOLDER
 from core.prepared import PREPARED
 from core.runs import RunFolder, Status
-from ui.data_view import (
-    findings_card,
-    held_out_line,
-    negatives_card,
-    pictures,
-    preview_table,
-    shapes_table,
-    summary_line,
-    trouble_card,
-)
+from ui.data_view import findings_card, held_out_line, pictures, preview_table, shapes_table, summary_line, trouble_card
 from ui.drawn import FIGURES_SCRIPT
 from ui.html import hint, problem, set_button
 from ui.job_cards import CARDS
 from ui.live import HEAD
+from ui.negatives_view import negatives_card
 from ui.studio import Studio, bound
 
 SCRIPT = FIGURES_SCRIPT + (Path(__file__).parent / "data.js").read_text(encoding="utf-8")

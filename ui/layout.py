@@ -8,22 +8,23 @@ import gradio as gr
 from core.launching import ensure_supervisor
 from core.queue import Queue, queue_of
 from core.recipes import RECIPES
-from core.runs import Status, list_runs
+from core.run_store import list_runs
+from core.runs import Status
 from ui.chain_view import next_in_chain, stages_view
 from ui.data_events import list_data, take_press, wire_data
 from ui.data_tab import build_data_tab
 from ui.duplicate import duplicate_chosen
+from ui.evaluate_parts import build_evaluate_tab, wire_evaluate
 from ui.evaluate_tab import scores_table
 from ui.experiment_events import wire_experiments
+from ui.explore_events import wire_explore
+from ui.explore_tab import PROBES, build_explore_tab, map_value
 from ui.form_events import choose_recipe, edit_form, forget_look, name_recipe, request_view, wire_form
-from ui.html import hint
 from ui.loss_tab import build_loss_tab
-from ui.map import build_map
 from ui.model_events import wire_model
 from ui.model_tab import build_model_tab, model_choices
 from ui.page import MAY_FAIL, QUIET, Page
 from ui.queue_view import build_queue, press_in_queue, queue_html
-from ui.race import build_race, wire_race
 from ui.runs_tab import (
     ask_again,
     ask_anew,
@@ -87,20 +88,32 @@ def _lay_out(studio: Studio) -> Page:
             queue = build_queue()
             train = build_train_tab(studio)
         with gr.Tab("Evaluate", id="evaluate"):
-            gr.HTML(hint("Does the cosine of two sentences agree with what people say of it? 1 is perfect, 0 is chance."))
-            scores = gr.HTML()
-            race = build_race(studio)
+            evaluate = build_evaluate_tab(studio)
         with gr.Tab("Explore", id="explore"):
-            colour_by = gr.Radio([("Topic", "topic"), ("Part", "part")], value="topic", label="Colour by")
-            the_map = build_map(studio)
+            explore = build_explore_tab(studio)
         with gr.Tab("Runs", id="runs"):
             runs = build_runs_tab(studio)
     remembered = (gr.State({}), gr.State({}), gr.State(""), gr.State(""))
     recipe = gr.State("quick-demo@instant")
+    scores = evaluate.scores.scores
     page = Page(
-        method, size, recipe, teaches, run, *remembered, tabs, model, data, loss, train, queue, scores, colour_by, the_map, runs
+        method,
+        size,
+        recipe,
+        teaches,
+        run,
+        *remembered,
+        tabs,
+        model,
+        data,
+        loss,
+        train,
+        queue,
+        evaluate.scores.scores,
+        explore,
+        runs,
     )
-    wire_race(studio, page, race)
+    wire_evaluate(studio, page, evaluate)
     return page
 
 
@@ -113,7 +126,7 @@ def _wire_runs(studio: Studio, page: Page) -> None:
     page.run.input(**look)
     page.train.stop.click(bound(stop_training, studio), page.run, None, **MAY_FAIL)
     page.train.cancel.click(bound(cancel_training, studio), page.run, None, **MAY_FAIL)
-    page.colour_by.input(lambda run, grouping: {"run": run, "colour_by": grouping}, [page.run, page.colour_by], page.map, **QUIET)
+    wire_explore(studio, page)
     pressed = gr.State({})
     press = page.queue.choose(take_press, None, pressed, **QUIET)
     press.then(bound(press_in_queue, studio), pressed, None, **MAY_FAIL).then(**look)
@@ -142,7 +155,7 @@ def _wire_choice(studio: Studio, page: Page, look: dict[str, Any]) -> None:
 def open_page(studio: Studio, recipe: str) -> tuple[Any, ...]:
     """Fill a page that was just opened: the form from its recipe, the run that goes on or else the latest."""
     ensure_supervisor(studio.runs_dir)
-    return (*choose_recipe(studio, recipe, {}), *show_runs(studio, None, "topic", ""))
+    return (*choose_recipe(studio, recipe, {}), *show_runs(studio, None, PROBES, [], ""))
 
 
 @dataclass(frozen=True)
@@ -180,26 +193,26 @@ def _mark_of(chosen: str | None, is_final: bool) -> str:
     return f"{chosen} {'ended' if is_final else 'goes on'} "
 
 
-def look_at_runs(studio: Studio, mark: str, name: str | None, colour_by: str, picked: str) -> tuple[Any, ...]:
+def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
     """Look every second whether anything changed; if not, leave the page as it is."""
     ensure_supervisor(studio.runs_dir)
     seen = see_runs(studio, name)
     if seen.chosen_is_final and mark.startswith(_mark_of(name, False)):
         # It has ended under the person's eyes: go on with the run that follows it.
         seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
-    return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, colour_by, picked)
+    return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, (texts, beside), picked)
 
 
-def show_runs(studio: Studio, name: str | None, colour_by: str, picked: str) -> tuple[Any, ...]:
+def show_runs(studio: Studio, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
     """Return the runs as they are, the one that the page shows, and what can be done with the one picked on the Runs tab."""
-    return _runs_answer(studio, see_runs(studio, name), colour_by, picked)
+    return _runs_answer(studio, see_runs(studio, name), (texts, beside), picked)
 
 
-def _runs_answer(studio: Studio, seen: RunsSeen, colour_by: str, picked: str) -> tuple[Any, ...]:
+def _runs_answer(studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]], picked: str) -> tuple[Any, ...]:
     can_end = gr.update(interactive=not seen.chosen_is_final)
     chosen = seen.chosen or ""
     return (
         seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
-        runs_table(studio), {"run": chosen, "colour_by": colour_by, "seen": seen.mark}, stages_view(studio, chosen), chosen,
+        runs_table(studio), map_value(chosen, *explored, seen.mark), stages_view(studio, chosen), chosen,
         gr.update(choices=model_choices(studio)), queue_html(studio, chosen), *show_choice(studio, picked),
     )  # fmt: skip

@@ -9,7 +9,7 @@ import gradio as gr
 from core.base_models import BASE_MODELS, is_here
 from core.config import CHOICES
 from core.model_catalogue import BaseModelSpec
-from core.runs import list_runs
+from core.run_store import list_runs
 from ui.html import hint
 from ui.job_view import build_job_view
 from ui.studio import Studio

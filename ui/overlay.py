@@ -11,7 +11,8 @@ import gradio as gr
 from core.figures import PALETTE
 from core.files import read_json
 from core.overlay import OverlaidRun, differences, evaluation_overlay, evaluation_title, loss_overlay, settings_of
-from core.runs import RunFolder, list_runs
+from core.run_store import list_runs
+from core.runs import RunFolder
 from ui.drawn import FIGURES_SCRIPT
 from ui.html import hint
 from ui.live import HEAD

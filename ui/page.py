@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ui.data_tab import DataTab
+from ui.explore_tab import ExploreTab
 from ui.loss_tab import LossTab
 from ui.model_tab import ModelTab
 from ui.run_form import FORM_KEYS
@@ -37,8 +38,7 @@ class Page:
     train: TrainTab
     queue: gr.HTML
     scores: gr.HTML
-    colour_by: gr.Radio
-    map: gr.HTML
+    explore: ExploreTab
     runs: RunsTab
 
     def widgets(self) -> list[Any]:
@@ -70,12 +70,12 @@ class Page:
 
     def look_inputs(self) -> list[Any]:
         """Return what a look at the runs reads."""
-        return [self.run, self.colour_by, self.runs.chosen]
+        return [self.run, self.explore.texts, self.explore.beside, self.runs.chosen]
 
     def run_outputs(self) -> list[Any]:
         """Return what a look at the runs writes to."""
         return [
-            self.seen, self.run, self.train.stop, self.train.cancel, self.scores, self.runs.table, self.map,
+            self.seen, self.run, self.train.stop, self.train.cancel, self.scores, self.runs.table, self.explore.map,
             self.train.stages, self.train.live,
             self.model.base_model, self.queue, *self.runs.choice_outputs(),
         ]  # fmt: skip

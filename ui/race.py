@@ -8,7 +8,7 @@ import gradio as gr
 
 from core.config import RunConfig, build_config
 from core.errors import ConfigError
-from core.runs import list_runs
+from core.run_store import list_runs
 from ui.data_requests import data_config
 from ui.html import hint
 from ui.job_view import build_job_view

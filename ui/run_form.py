@@ -16,9 +16,10 @@ from core.config import PREVIOUS, RunConfig, range_of
 from core.config_parts import PROMPT_ROLES
 from core.data_catalogue import called
 from core.errors import StudioError, one_sentence
+from core.example_choice import row_kind
 from core.losses import LOSSES, loss_spec
 from core.recipes import split_size
-from core.settings import Setting, row_kind, settle
+from core.settings import Setting, settle
 from ui.studio import Studio
 
 PARAMETERS = tuple(dict.fromkeys(parameter.name for spec in LOSSES.values() for parameter in spec.parameters))

@@ -14,7 +14,8 @@ from core.errors import StudioError, one_sentence
 from core.files import read_json
 from core.launching import ensure_supervisor
 from core.queue import Queue, has_checkpoint, queue_of, ran_out_of_memory, resume, why_not_resume
-from core.runs import RunFolder, Status, delete_run, list_runs
+from core.run_store import delete_run, list_runs
+from core.runs import RunFolder, Status
 from ui.experiment_view import ExperimentsBlock, build_experiments
 from ui.html import hint
 from ui.studio import Studio

@@ -11,7 +11,8 @@ from core.data_catalogue import data_parts
 from core.errors import ConfigError, RunError
 from core.machine import Machine, read_machine
 from core.places import Places
-from core.runs import RunFolder, open_run
+from core.run_store import open_run
+from core.runs import RunFolder
 from core.series import FollowedRuns
 
 

@@ -78,15 +78,15 @@ details.space {margin-top: .8rem} details.space > summary {font-weight: 600; mar
 details.log {margin-top: .7rem} details.log summary {cursor: pointer; color: var(--body-text-color-subdued)}
 details.log pre {max-height: 220px; overflow: auto; font-size: .8rem; line-height: 1.5; padding: .6rem .8rem;
   background: var(--background-fill-secondary); color: var(--body-text-color); border-radius: 6px; white-space: pre-wrap}
-.map-plot {height: 560px}
 .about p {margin: .2rem 0; line-height: 1.5} .about .facts-line {color: var(--body-text-color-subdued); font-size: .88rem}
 .summary {margin: .3rem 0; line-height: 1.5}
 ul.notes {margin: .2rem 0 .4rem 1.1rem; color: var(--body-text-color-subdued); font-size: .9rem}
 ul.notes li {list-style: disc}
 .working[hidden] {display: none}
-:is(#fetching, #fetching-model, #negatives-view, #tried-view, #looked-view, #raced-view):has(
+:is(#fetching, #fetching-model, #negatives-view, #tried-view, #looked-view, #raced-view, #fitting-view, #pairs-view, #index-view,
+  #benchmark-view, #speed-view, #bytes-view, #compare-view):has(
   .working[hidden]):has(.job-view:empty) {display: none}
-:is(#stages, #loss-card, #queue):has(.drawn:empty) {display: none}
+:is(#stages, #loss-card, #queue, #scores-view):has(.drawn:empty) {display: none}
 #queue .card {padding: .55rem .9rem} #queue .card h3 {font-size: .95rem} #queue .rows {max-height: 220px; overflow: auto}
 #queue td.moves {white-space: nowrap; text-align: right} #queue tr.shown td {font-weight: 620}
 #queue button.small {min-width: 1.9rem}

@@ -24,7 +24,7 @@ from playwright.sync_api import Page
 
 from core.errors import one_sentence
 from core.files import read_json
-from core.runs import iter_runs
+from core.run_store import iter_runs
 from tests.conftest import end_supervisor
 from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab
 

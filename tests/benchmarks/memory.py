@@ -21,7 +21,8 @@ from core.estimate import Estimate, estimate
 from core.files import read_json, write_json
 from core.model_facts import read_facts
 from core.prepared import PREPARED
-from core.runs import RunFolder, iter_runs
+from core.run_store import iter_runs
+from core.runs import RunFolder
 from tests.conftest import end_supervisor
 from tests.real_app import ROOT
 

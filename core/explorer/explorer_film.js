@@ -1,0 +1,67 @@
+// What the explorer draws with: colours, and a film as the desk sends it, opened.
+const EXPLORER_COLOURS = [
+  '#4f46e5', '#f59e0b', '#0d9488', '#ef4444', '#8b5cf6', '#84cc16', '#ec4899', '#0ea5e9', '#a16207', '#10b981', '#f97316', '#64748b',
+  '#7c3aed', '#ca8a04', '#14b8a6', '#b91c1c', '#2563eb', '#65a30d', '#be185d', '#0369a1', '#92400e', '#047857', '#c2410c', '#334155',
+];
+const GAP_COLOURS = ['#1d4ed8', '#60a5fa', '#94a3b8', '#fb923c', '#dc2626'];
+const REACH = 8, PLACE_STEPS = 32000;
+const CONTINUOUS = {
+  movement: {title: 'Movement', reading: 'How far training has turned each text: 1 minus the cosine of before and after. 0 is unmoved.', scale: 'Viridis'},
+  recall: {title: 'Trust in this spot', reading: 'Share of a text\'s ten nearest by cosine that are among its ten nearest on the map. 1: the map tells the truth here.', scale: 'RdYlGn'},
+};
+
+function bytesOf(packed) {
+  const text = atob(packed), bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes.buffer;
+}
+
+// What the desk sent, as arrays.
+function openFilm(sent) {
+  const places = new Int16Array(bytesOf(sent.places)), texts = sent.texts, count = sent.count || 0;
+  const film = {...sent, at: (frame, row, axis) => places[(frame * texts + row) * 2 + axis] * (REACH / PLACE_STEPS), frames: sent.steps.length, told: sent.frames};
+  if (sent.neighbours) {
+    film.near = {};
+    for (const [name, side] of Object.entries(sent.neighbours)) {
+      const rows = new Uint16Array(bytesOf(side.rows)), cosines = new Int16Array(bytesOf(side.cosines));
+      film.near[name] = row => Array.from({length: count}, (_, rank) => ({row: rows[row * count + rank], cosine: cosines[row * count + rank] / 10000}));
+    }
+    film.movement = new Float32Array(bytesOf(sent.movement));
+    film.recall = new Float32Array(bytesOf(sent.recall));
+    film.clusters = new Uint16Array(bytesOf(sent.clusters));
+  }
+  return film;
+}
+
+// Turns and mirrors a film about the origin until its first frame lies as near another film's as can be.
+function turnOnto(film, aim) {
+  let best = {error: Infinity};
+  for (const mirror of [1, -1]) {
+    let dot = 0, cross = 0;
+    for (let row = 0; row < film.texts; row += 1) {
+      const x = film.at(0, row, 0), y = mirror * film.at(0, row, 1), u = aim.at(0, row, 0), v = aim.at(0, row, 1);
+      dot += x * u + y * v;
+      cross += x * v - y * u;
+    }
+    const size = Math.hypot(dot, cross) || 1;
+    if (-size < best.error) best = {error: -size, mirror, cos: dot / size, sin: cross / size};
+  }
+  const at = film.at;
+  return {...film, at: (frame, row, axis) => {
+    const x = at(frame, row, 0), y = best.mirror * at(frame, row, 1);
+    return axis ? best.sin * x + best.cos * y : best.cos * x - best.sin * y;
+  }};
+}
+
+const escaped = text => String(text).replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
+const wrapped = text => escaped(text.length > 300 ? `${text.slice(0, 300)}…` : text).replace(/(.{1,56})(\s|$)/g, '$1<br>').replace(/<br>$/, '');
+const signed = value => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+const asCsv = rows => rows.map(row => row.map(cell => `"${String(cell).replace(/"/g, '""')}"`).join(',')).join('\r\n');
+
+function download(name, content, type) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([content], {type}));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}

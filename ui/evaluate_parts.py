@@ -1,0 +1,46 @@
+"""The Evaluate tab: its parts as tabs of their own, each with what it measures."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from ui.ask import AskBlock, build_ask, wire_ask
+from ui.fitting import FittingBlock, build_fitting, wire_fitting
+from ui.html import hint
+from ui.page import Page
+from ui.race import RaceBlock, build_race, wire_race
+from ui.scores import ScoresBlock, build_scores, wire_scores
+from ui.studio import Studio
+
+
+@dataclass(frozen=True)
+class EvaluateTab:
+    """The tab's blocks."""
+
+    scores: ScoresBlock
+    fitting: FittingBlock
+    ask: AskBlock
+    race: RaceBlock
+
+
+def build_evaluate_tab(studio: Studio) -> EvaluateTab:
+    """Lay out the tab."""
+    with gr.Tabs():
+        with gr.Tab("Is it better?"):
+            gr.HTML(hint("Does the cosine of two sentences agree with what people say of it? 1 is perfect, 0 is chance."))
+            scores = build_scores(studio)
+        with gr.Tab("More measures"):
+            fitting = build_fitting(studio)
+        with gr.Tab("Ask it"):
+            ask = build_ask(studio)
+        with gr.Tab("Cross-encoder"):
+            race = build_race(studio)
+    return EvaluateTab(scores, fitting, ask, race)
+
+
+def wire_evaluate(studio: Studio, page: Page, tab: EvaluateTab) -> None:
+    """Wire every block."""
+    wire_scores(studio, page, tab.scores)
+    wire_fitting(studio, page, tab.fitting)
+    wire_ask(studio, page, tab.ask)
+    wire_race(studio, page, tab.race)
