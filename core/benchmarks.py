@@ -106,7 +106,7 @@ class _Work:
 
         def between(done: int, of_all: int) -> None:
             self.log.raise_if_stopped()
-            self.log.progress(f"Encoding {of_all:,} texts by {measured.label}", done, of_all)
+            self.log.progress(f"Encoding texts by {measured.label}: {done:,} of {of_all:,}", done, of_all)
 
         return OnceEncoder(open_measured(measured, self.log), measured.label, name, between, total)
 

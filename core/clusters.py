@@ -1,5 +1,7 @@
 """Clusters of a space, and the three words that tell each one from the others."""
 
+import warnings
+
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import CountVectorizer
@@ -13,7 +15,10 @@ def cluster(vectors: np.ndarray) -> np.ndarray:
     count = int(np.clip(len(vectors) // TEXTS_A_CLUSTER, FEWEST_CLUSTERS, MOST_CLUSTERS))
     if len(vectors) <= count:
         return np.zeros(len(vectors), int)
-    found: np.ndarray = KMeans(count, n_init=1, random_state=SEED).fit_predict(vectors)
+    with warnings.catch_warnings():
+        # That there are fewer places than clusters: texts may be alike.
+        warnings.simplefilter("ignore")
+        found: np.ndarray = KMeans(count, n_init=1, random_state=SEED).fit_predict(vectors)
     return found
 
 

@@ -1,6 +1,5 @@
 """What the desk keeps at hand: at most two models and the texts of one search."""
 
-import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from sentence_transformers import SentenceTransformer
 
 from core.errors import DataError, MachineError
 from core.files import read_json
-from core.index_texts import TEXTS, VECTORS, model_mark
+from core.index_texts import INDEX_NAME, TEXTS, VECTORS, model_mark
 from core.measuring import ANSWER, MEASURED, Measured, measured_model
 from core.models import load_model
 from core.places import Places
 
 MOST_MODELS = 2
-INDEX_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Deadline:

@@ -61,14 +61,14 @@ def film(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
     space, choice = open_space(shelf, values), umap_choice(values)
     named = f"{method}-{choice.neighbours}-{choice.min_dist}" if method == "umap" else method
     kept = space.folder / f"film-{named}{'-quick' if quick else ''}.json"
-    mark = mark_of(space)
     answer: dict[str, Any] | None = read_json(kept)
-    if answer is None or answer.get("mark") != mark:
-        try:
+    try:
+        mark = mark_of(space)
+        if answer is None or answer.get("mark") != mark:
             answer = _reckon(space, (method, choice), quick, deadline) | {"mark": mark, "method": method}
             write_json(kept, answer)
-        except FileNotFoundError:
-            raise DataError("What this map shows was deleted meanwhile; choose another run or other texts.") from None
+    except FileNotFoundError:
+        raise DataError("What this map shows was deleted meanwhile; choose another run or other texts.") from None
     return answer
 
 
@@ -143,16 +143,17 @@ def _told(space: Space, frames: np.ndarray, places: np.ndarray) -> dict[str, Any
     """Return what is told of the frames, each text's neighbours before and after, and what points can be coloured by."""
     first, last = frames[0], frames[space.kept]
     clusters = cluster(last)
+    near = [nearest_by_cosine(vectors, NEIGHBOURS) for vectors in frames]
     sides = {}
-    for name, vectors in (("before", first), ("after", last)):
-        rows, cosines = nearest_by_cosine(vectors, NEIGHBOURS)
+    for name, number in (("before", 0), ("after", space.kept)):
+        rows, cosines = near[number]
         sides[name] = {"rows": pack(rows.astype(np.uint16)), "cosines": pack((cosines * 10_000).round().astype(np.int16))}
     return {
-        "frames": tell_frames(frames, places, space.pairs, space.groups),
+        "frames": tell_frames(frames, places, space.pairs, space.groups, [rows for rows, _ in near]),
         "neighbours": sides,
         "count": min(NEIGHBOURS, len(space.texts) - 1),
         "movement": pack(movement(first, last).astype(np.float32)),
-        "recall": pack(recall_on_map(last, places[space.kept]).astype(np.float32)),
+        "recall": pack(recall_on_map(near[space.kept][0], places[space.kept]).astype(np.float32)),
         "clusters": pack(clusters.astype(np.uint16)),
         "cluster_names": name_clusters(space.texts, clusters),
         "pairs": [

@@ -4,50 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 PALETTE = (
     "#6366f1", "#0d9488", "#f59e0b", "#ef4444", "#8b5cf6", "#06b6d4", "#84cc16", "#ec4899", "#64748b", "#a16207",
     "#1d4ed8", "#15803d", "#c2410c", "#9f1239", "#6b21a8", "#155e75", "#4d7c0f", "#be185d", "#1e293b", "#713f12",
     "#60a5fa", "#4ade80", "#fdba74", "#f9a8d4",
 )  # fmt: skip
-WRAP_CHARACTERS = 60
 MOST_BARS = 40
-
-
-def map_figure(places: Mapping[str, Any], colour_by: str) -> go.Figure:
-    """Draw the probe texts before and after training on the same axes, one trace a group and side.
-
-    Args:
-        places: `texts`, the groupings `topic` and `part`, and `before` and `after` as (texts, 2).
-        colour_by: the grouping that gives the colour.
-    """
-    figure = make_subplots(1, 2, subplot_titles=("Before training", "After training"), horizontal_spacing=0.03)
-    groups = places[colour_by]
-    for number, group in enumerate(dict.fromkeys(groups)):
-        members = [index for index, other in enumerate(groups) if other == group]
-        for column, side in enumerate(("before", "after"), start=1):
-            figure.add_trace(
-                go.Scatter(
-                    x=[places[side][index][0] for index in members],
-                    y=[places[side][index][1] for index in members],
-                    text=[_hover(places, index) for index in members],
-                    name=str(group),
-                    legendgroup=str(group),
-                    showlegend=column == 1,
-                    mode="markers",
-                    marker={"size": 8, "color": PALETTE[number % len(PALETTE)], "opacity": 0.85},
-                    hovertemplate="%{text}<extra></extra>",
-                ),
-                row=1,
-                col=column,
-            )
-    for axis, place in (("x", 0), ("y", 1)):
-        low, high = _shared_range([point[place] for side in ("before", "after") for point in places[side]])
-        for column in (1, 2):
-            figure.update_layout({f"{axis}axis{column if column > 1 else ''}": _axis(low, high)})
-    figure.update_layout(template="none", legend={"orientation": "h", "y": -0.03}, margin={"l": 10, "r": 10, "t": 34, "b": 10})
-    return figure
 
 
 def bar_figure(names: Sequence[Any], counts: Sequence[int], x_title: str, mark: float | None = None) -> go.Figure:
@@ -87,29 +50,6 @@ def length_figure(lengths: Mapping[str, int], limit: int | None) -> go.Figure:
     x = [(place + 0.5) * width if width > 1 else place for place in bins]
     figure = bar_figure(x, list(bins.values()), "tokens a text", limit if limit is not None and limit <= 1.3 * reach else None)
     return figure.update_xaxes(dtick=1 if len(x) < 8 else None)
-
-
-def _axis(low: float, high: float) -> dict[str, Any]:
-    return {"range": [low, high], "showticklabels": False, "zeroline": False, "showgrid": False, "showline": True, "mirror": True}
-
-
-def _shared_range(values: Sequence[float]) -> tuple[float, float]:
-    """Return a range with a margin that holds all values, also when they are all the same."""
-    low, high = min(values), max(values)
-    margin = 0.06 * (high - low) or 1.0
-    return low - margin, high + margin
-
-
-def _hover(places: Mapping[str, Any], index: int) -> str:
-    """Wrap a text for the hover card; plotly reads tags there, so angle brackets are escaped."""
-    words = str(places["texts"][index]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split()
-    lines, line = [], ""
-    for word in words:
-        if line and len(line) + len(word) >= WRAP_CHARACTERS:
-            lines.append(line)
-            line = ""
-        line = f"{line} {word}".strip()
-    return "<br>".join([*lines, line, f"<i>{places['topic'][index]}, {places['part'][index]}</i>"])
 
 
 def spread_figure(spread: Mapping[str, Sequence[int]]) -> go.Figure:

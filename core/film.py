@@ -36,24 +36,24 @@ class Frame:
 
 
 def tell_frames(
-    frames: np.ndarray, places: np.ndarray, pairs: Pairs, groups: dict[str, list[str]], seed: int = 0
+    frames: np.ndarray, places: np.ndarray, pairs: Pairs, groups: dict[str, list[str]], near: Sequence[np.ndarray] | None = None
 ) -> list[dict[str, Any]]:
-    """Return what is told of each frame, in order, as JSON values."""
+    """Return what is told of each frame, in order, as JSON values; `near` are each frame's neighbours where they are known."""
     told = []
     before: np.ndarray | None = None
     named = {name: np.unique(labels, return_inverse=True)[1] for name, labels in groups.items()}
-    some = _some(len(frames[0]), seed)
+    some = _some(len(frames[0]))
     for number, vectors in enumerate(frames):
-        near, _ = nearest_by_cosine(vectors)
+        own = nearest_by_cosine(vectors)[0] if near is None else near[number]
         frame = Frame(
             trustworthiness=trustworthiness(vectors[some], places[number][some]),
-            changed=0.0 if before is None else float(1 - shared(near, before).mean()),
+            changed=0.0 if before is None else float(1 - shared(own, before).mean()),
             moved=0.0 if number == 0 else way(places[number - 1], places[number]),
-            purity={name: purity(near, labels) for name, labels in named.items()},
+            purity={name: purity(own, labels) for name, labels in named.items()},
             space=_space(vectors, pairs),
         )
         told.append(_rounded(asdict(frame)))
-        before = near
+        before = own
     return told
 
 
@@ -73,16 +73,15 @@ def movement(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     return turned.clip(0, 2)
 
 
-def recall_on_map(vectors: np.ndarray, places: np.ndarray) -> np.ndarray:
+def recall_on_map(near: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return for each text the share of its ten nearest by cosine that are among its ten nearest on the map, (texts,), 0..1."""
-    near, _ = nearest_by_cosine(vectors)
     return shared(near, nearest_on_map(places))
 
 
-def _some(texts: int, seed: int) -> np.ndarray:
+def _some(texts: int) -> np.ndarray:
     if texts <= TRUSTED_TEXTS:
         return np.arange(texts)
-    return np.sort(np.random.default_rng(seed).permutation(texts)[:TRUSTED_TEXTS])
+    return np.sort(np.random.default_rng(0).permutation(texts)[:TRUSTED_TEXTS])
 
 
 def _space(vectors: np.ndarray, pairs: Pairs) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -21,13 +22,19 @@ MOST_INDEXED = 100_000
 TEXTS = "texts.parquet"
 # Of the untouched and of the tuned model; of a model alone the first.
 VECTORS = ("vectors-before.npy", "vectors-after.npy")
+# Of a folder of them, among all that was measured.
+INDEX_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class IndexTexts:
-    """Texts in the order of their rows, each once; `repeated` were left out, and so was what came after the most (`is_cut`)."""
+    """Texts in the order of their rows, each once; `repeated` were left out, and so was what came after the most (`is_cut`).
+
+    `labels` are those of labelled texts, the first one where a text has several; else empty strings.
+    """
 
     texts: list[str]
+    labels: list[str]
     found: str
     repeated: int
     is_cut: bool
@@ -52,34 +59,45 @@ def read_texts(config: RunConfig, places: Places, tell: Callable[[int], None] = 
     """
     column = str(config.task_settings.get("column") or "")
     most = max(1, min(int(config.task_settings.get("most") or MOST_INDEXED), MOST_INDEXED))
-    texts: dict[str, None] = {}
+    texts: dict[str, str] = {}
     found, repeated, is_cut = [], 0, False
     for name in data_parts(config.data):
         table = open_table(name, config.split, places)
         found.append("the sample that ships with the studio" if name == "sample" else table.where)
-        for text in () if is_cut else _texts_of(table, column):
+        for text, label in () if is_cut else _texts_of(table, column):
             if text in texts:
                 repeated += 1
             elif len(texts) == most:
                 is_cut = True
                 break
             else:
-                texts[text] = None
+                texts[text] = label
                 if len(texts) % HEAD_ROWS == 0:
                     tell(len(texts))
     if not texts:
         raise DataError(f"{' and '.join(found)} has no text there; choose another column or other data.")
-    return IndexTexts(list(texts), " and ".join(found), repeated, is_cut)
+    return IndexTexts(list(texts), list(texts.values()), " and ".join(found), repeated, is_cut)
 
 
-def _texts_of(table: Table, column: str) -> Iterator[str]:
-    """Yield the texts row by row, white space around them and blank ones left out."""
+def _texts_of(table: Table, column: str) -> Iterator[tuple[str, str]]:
+    """Yield texts and their labels row by row, white space around them and blank ones left out."""
     columns: list[str] | None = None
+    label: str | None = None
     for chunk in table.chunks():
         if columns is None and len(chunk):
-            columns = _columns_of(table, column, chunk)
-        for row in zip(*(chunk[name].to_pylist() for name in columns or ()), strict=True):
-            yield from (text.strip() for text in row if text and text.strip())
+            columns, label = _columns_of(table, column, chunk), _label_of(table, chunk)
+        labels = chunk[label].cast(pa.string()).to_pylist() if label else [""] * len(chunk)
+        for own, *row in zip(labels, *(chunk[name].to_pylist() for name in columns or ()), strict=True):
+            yield from ((text.strip(), own or "") for text in row if text and text.strip())
+
+
+def _label_of(table: Table, chunk: pa.Table) -> str | None:
+    """Return the column of the texts' labels, where each row is one text with its label."""
+    try:
+        guess = guess_columns(chunk.slice(0, HEAD_ROWS), table.where)
+    except DataError:
+        return None
+    return guess["label"] if set(guess) == {"text", "label"} else None
 
 
 def _columns_of(table: Table, column: str, chunk: pa.Table) -> list[str]:

@@ -48,6 +48,8 @@ def measure(log: "RunLog") -> dict[str, Any]:
     log.enter("evaluating", "Reading the texts")
     texts = read_texts(config, log.places, lambda count: log.progress("Reading rows", count, count))
     shown = pa.table({"text": pa.array([text[:SHOWN_CHARACTERS] for text in texts.texts], pa.string())})
+    if any(texts.labels):
+        shown = shown.append_column("label", pa.array(texts.labels, pa.string()))
     pq.write_table(shown, log.run.path / TEXTS)
     sides = [_read_by(measured, texts, VECTORS[place], log) for place, measured in enumerate(models)]
     _forget_oldest(log)

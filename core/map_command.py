@@ -37,5 +37,5 @@ def save_map(given: argparse.Namespace) -> int:
     except OSError as error:
         raise RunError(f"{str(given.out)[-120:]} cannot be written ({error.strerror}); choose another place.") from None
     said = {"run": run.id, "beside": beside, "file": str(given.out), "bytes": given.out.stat().st_size}
-    print(json.dumps(said) if given.json else f"Saved {given.out}.")
+    print(json.dumps(said) if given.json else f"Saved {given.out}.")  # noqa: T201  the answer of a command
     return 0

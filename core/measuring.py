@@ -35,7 +35,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
     }
 )
 # Tasks whose answer is no matter of what was asked alone: seconds are measured again each time.
-TIMED = frozenset({"speed"})
+TIMED = frozenset({"speed", "compare"})
 
 
 def is_timed(config: RunConfig) -> bool:

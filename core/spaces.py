@@ -8,7 +8,7 @@ import numpy as np
 
 from core.errors import DataError
 from core.files import read_json
-from core.index_texts import TEXTS, VECTORS
+from core.index_texts import INDEX_NAME, TEXTS, VECTORS
 from core.measuring import ANSWER, MEASURED
 
 PROBES_FILE = "probes.json"
@@ -79,7 +79,7 @@ def index_space(runs_dir: Path, name: str) -> Space:
     import pyarrow.parquet as pq  # noqa: PLC0415  a run's probes need no tables
 
     folder = runs_dir / MEASURED / name
-    answer: dict[str, Any] | None = read_json(folder / ANSWER)
+    answer: dict[str, Any] | None = read_json(folder / ANSWER) if INDEX_NAME.fullmatch(name) else None
     if answer is None or answer.get("task") != "index":
         raise DataError("These texts are not at hand any more; press Get ready again.")
     table = pq.read_table(folder / TEXTS)

@@ -72,7 +72,10 @@ def _umap_film(frames: np.ndarray, choice: UmapChoice, known: np.ndarray | None)
 def _fit(
     vectors: np.ndarray, near: tuple[np.ndarray, np.ndarray], choice: UmapChoice, start: np.ndarray, epochs: int, rate: float
 ) -> np.ndarray:
-    import umap  # noqa: PLC0415  it takes seconds, and only the desk ever does it
+    with warnings.catch_warnings():
+        # It says that its other half needs TensorFlow.
+        warnings.simplefilter("ignore")
+        import umap  # noqa: PLC0415  it takes seconds, and only the desk ever does it
 
     # UMAP stretches both axes to one length: one on which all lie alike would become NaN.
     by_chance = np.random.default_rng(SEED).normal(size=start.shape)

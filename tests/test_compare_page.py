@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from core.config import build_config
-from core.run_store import create_run
+from core.runs import RunFolder
 from core.trade_figures import compare_figure, label_sides, short_label, speed_ticks
+from tests.real_app import CHROMIUM, chromium
 from tests.small_models import queue_run
-from ui.compare import choose_chapter, choose_last, choose_with_base, compare_choices, start_compare
+from ui.compare import SORTING, choose_chapter, choose_last, choose_with_base, compare_choices, start_compare
 from ui.compare_card import compare_card
 from ui.speed import start_shrinking, start_timing
 from ui.studio import Studio
@@ -78,12 +78,7 @@ def test_names_stand_away_from_their_neighbours() -> None:
 
 def test_compare_is_asked_for_what_is_here_and_keeps_the_rest(studio: Studio) -> None:
     value = start_compare(studio, ["static-minilm", "run:20200101-gone"])
-    config = build_config({})
-    run = studio.runs_dir / str(value["kind"]) / str(value["name"])
-    assert (run / "status.json").is_file()
-    from core.runs import RunFolder
-
-    config = RunFolder(run).config()
+    config = RunFolder(studio.runs_dir / str(value["kind"]) / str(value["name"])).config()
     assert config.models == ("static-minilm",) and "run:20200101-gone" in str(config.task_settings["asked"])
 
 
@@ -118,12 +113,39 @@ def test_run_and_its_base_are_among_the_choices(studio: Studio) -> None:
 
 def test_speed_and_bytes_are_asked_of_both_models_of_the_run(studio: Studio) -> None:
     assert "no model yet" in start_timing(studio, None)["fault"] and "no model yet" in start_shrinking(studio, None, "")["fault"]
-    run = create_run(studio.runs_dir, build_config({"base_model": "static-minilm"}), None)
-    (run.path / "model").mkdir()
     from core.models import build_static_minilm
 
+    run = queue_run(studio.runs_dir, "static-minilm")
     build_static_minilm("cpu").save_pretrained(str(run.path / "model"), create_model_card=False)
     run.set_status(state="done", has_model=True)
     assert "many" in start_shrinking(studio, run.id, "many")["fault"]
     for value in (start_timing(studio, run.id), start_shrinking(studio, run.id, "64")):
         assert "fault" not in value
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
+def test_keyboard_sorts_the_table_in_a_browser() -> None:
+    page_html = f"<body><script>const element = document.body;{SORTING}</script>{compare_card(ANSWER | {'rows': ROWS})}</body>"
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_content(page_html)
+
+        def order() -> list[str]:
+            return page.locator("td.model b").all_inner_texts()
+
+        assert order() == ["b", "<a>", "c"]
+        speed = page.get_by_role("button", name="Texts/s")
+        speed.focus()
+        page.keyboard.press("Enter")
+        assert order() == ["<a>", "b", "c"]
+        assert page.locator("th[aria-sort=descending]").all_inner_texts() == ["Texts/s"]
+        page.keyboard.press("Enter")
+        assert order() == ["b", "<a>", "c"]
+        page.get_by_role("button", name="MB").click()
+        assert order() == ["<a>", "b", "c"]
+        assert page.locator("th[aria-sort]").all_inner_texts() == ["MB"]
+        page.get_by_role("button", name="Model").click()
+        assert order() == ["<a>", "b", "c"]
+        page.get_by_role("button", name="Model").press("Space")
+        assert order() == ["c", "b", "<a>"]

@@ -1,48 +1,28 @@
-from typing import Any
+"""Figures say what their data says."""
 
-import numpy as np
-import pytest
-
-from core.figures import map_figure
-from core.projection import project_before_after
+from core.figures import MOST_BARS, label_figure, length_figure, score_figure, spread_figure
 
 
-def places(texts: list[str], before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
-    topics = ["one" if index % 2 else "two" for index in range(len(texts))]
-    return {"texts": texts, "topic": topics, "part": topics, "before": before.tolist(), "after": after.tolist()}
+def test_the_largest_classes_are_drawn_by_name() -> None:
+    bars = label_figure({"0": 3, "1": 9, "5": 1}, ("cold", "warm")).data[0]
+    assert (list(bars.x), list(bars.y)) == (["warm", "cold", "5"], [9, 3, 1])
+    many = label_figure({str(label): label + 1 for label in range(90)}, ()).data[0]
+    assert (len(many.x), many.y[0]) == (MOST_BARS, 90)
 
 
-def test_axes_hold_the_most_variance_of_the_later_space() -> None:
-    rng = np.random.default_rng(0)
-    after = rng.normal(size=(50, 8)) * np.array([9, 5, 1, 1, 1, 1, 1, 1])
-    laid = project_before_after(after, after)
-    assert np.allclose(laid.before, laid.after), "a text that did not move keeps its place"
-    assert np.isclose(laid.after.var(axis=0).sum() / after.var(axis=0).sum(), laid.explained.sum())
-    assert laid.explained[0] > laid.explained[1] > 0.1
+def test_a_score_stands_in_the_middle_of_its_bar() -> None:
+    bars = score_figure([1, 0, 0, 7]).data[0]
+    assert (list(bars.x), list(bars.y)) == ([0.125, 0.375, 0.625, 0.875], [1, 0, 0, 7])
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_one_or_two_texts_still_have_places(count: int) -> None:
-    vectors = np.eye(4, dtype=np.float32)[:count]
-    laid = project_before_after(vectors, vectors)
-    assert laid.after.shape == (count, 2) and np.isfinite(laid.after).all()
+def test_lengths_are_gathered_into_at_most_forty_bars_and_none_is_lost() -> None:
+    figure = length_figure({str(length): 2 for length in range(1, 200)}, 128)
+    assert len(figure.data[0].x) <= MOST_BARS + 1
+    assert sum(figure.data[0].y) == 2 * 199
+    assert figure.layout.shapes[0].x0 == 128, "a line where texts are cut off"
+    assert not length_figure({"5": 3}, 128).layout.shapes, "and none far beyond the longest"
 
 
-def test_equal_texts_lie_on_one_place_without_an_error() -> None:
-    vectors = np.ones((5, 4), dtype=np.float32)
-    laid = project_before_after(vectors, vectors)
-    assert np.allclose(laid.after, 0) and np.allclose(laid.explained, 0)
-    map_figure(places(["a"] * 5, laid.before, laid.after), "topic")
-
-
-def test_both_sides_share_axes_that_hold_every_point() -> None:
-    before, after = np.random.default_rng(1).normal(size=(2, 20, 2))
-    layout = map_figure(places([f"text {i}" for i in range(20)], before, after), "topic").layout
-    assert layout.xaxis.range == layout.xaxis2.range and layout.yaxis.range == layout.yaxis2.range
-    low, high = layout.xaxis.range
-    assert low < min(before[:, 0].min(), after[:, 0].min()) and high > max(before[:, 0].max(), after[:, 0].max())
-
-
-def test_text_on_hover_is_escaped() -> None:
-    figure = map_figure(places(["<script>alert(1)</script> & more"], np.zeros((1, 2)), np.ones((1, 2))), "topic")
-    assert "<script>" not in figure.data[0].text[0] and "&lt;script&gt;" in figure.data[0].text[0]
+def test_spreads_are_shares_of_their_own_pairs() -> None:
+    figure = spread_figure({"gold": [1, 3], "silver": [0, 0]})
+    assert [list(bars.y) for bars in figure.data] == [[0.25, 0.75], [0, 0]]

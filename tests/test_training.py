@@ -16,7 +16,6 @@ from core.config import RunConfig, build_config
 from core.errors import ConfigError, DivergenceError
 from core.evaluation import load_evaluation_set, score_pairs
 from core.events import read_events
-from core.files import read_json
 from core.models import build_static_minilm, load_model, load_plain
 from core.places import Places
 from core.recipes import recipe_config
@@ -24,6 +23,7 @@ from core.run_log import RunLog
 from core.run_store import create_run
 from core.runs import RunFolder
 from core.settings import override
+from core.spaces import run_space
 from core.training import train
 from core.training_run import TrainingRun, count_steps
 
@@ -47,9 +47,9 @@ def test_each_recipe_leaves_model_scores_events_and_map(recipe: str, runs_dir: P
     assert [event["step"] for event in events if event["type"] == "evaluation"] == [0, 1, 2, 3]
     assert set(run.scores("before")) == set(run.scores("after")) == {"stsb/validation"}
     assert len(run.scores("after")["stsb/validation"]) == 10
-    places = read_json(run.path / "snapshots" / "pca.json")
-    assert len(places["texts"]) == len(places["before"]) == len(places["after"]) == 480
-    assert places["before"] != places["after"]
+    frames = run_space(run.path).frames()
+    assert frames.shape[:2] == (len([event for event in events if event["type"] == "snapshot"]), 480)
+    assert np.abs(frames[0] - frames[-1]).max() > 1e-3
 
 
 def test_stored_score_is_that_of_the_saved_model(runs_dir: Path, small_data: Path) -> None:

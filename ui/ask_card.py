@@ -42,7 +42,7 @@ def answers_card(found: Mapping[str, Any]) -> str:
             f" The arrow: the rank that the other model gives the text; new or gone where that is beyond {RANKED}; "
             "whether the new order is better, only you can say."
         )
-    reading += f" Searched in {1000 * found['seconds']:.0f} ms."
+    reading += f" Answered in {1000 * found['seconds']:.0f} ms."
     return (
         f'<div class="card"><h3>The nearest of {found["texts"]:,} texts</h3>{said}'
         f'<div class="charts">{lists}</div><div style="margin-top:.6rem">{hint(reading)}</div></div>'

@@ -78,7 +78,12 @@ def task_choices(studio: Studio) -> list[tuple[str, str]]:
     """Return the catalogue's tasks, those whose data are here first and marked."""
     here = {name for name in BENCHMARKS if has_local_rows(name, studio.places)}
     names = sorted(BENCHMARKS, key=lambda name: name not in here)
-    return [(f"{name} (in your data folder)" if name in here else name, name) for name in names]
+    return [(_title(name) + (" (in your data folder)" if name in here else ""), name) for name in names]
+
+
+def _title(name: str) -> str:
+    task, _, split = name.partition(":")
+    return f"{task}, {split} part" if split else task
 
 
 def list_tasks(studio: Studio) -> Any:

@@ -13,7 +13,7 @@ ABOUT_DRAWS = (
     "The task is done ten times, each time with other known texts and the same test texts: the draws tell how much the choice of "
     "known texts matters, not how sure the figure is for other test texts."
 )
-NO_INTERVAL = "One number for all pairs, without an interval: Scores says how sure a difference on STSB is."
+NO_INTERVAL = "One number for all pairs, without an interval: “Is it better?” says how sure a difference on STSB is."
 ABOUT_BOOK = (
     "The book’s figures are those of its own model, BERT trained on 50,000 MNLI pairs, as mteb 1.1.2 measured it: the same task, "
     "another start."
@@ -77,8 +77,9 @@ def summary(answer: Mapping[str, Any]) -> str:
     pairs = list(zip(models[0]["experiments"], models[1]["experiments"], strict=False))
     if not pairs:
         return said
-    ahead = sum(last > first for first, last in pairs)
-    return f"{said} The model after is ahead in {ahead} of {len(pairs)} draws."
+    ahead, behind = sum(last > first for first, last in pairs), sum(last < first for first, last in pairs)
+    who, often = ("tuned", ahead) if ahead >= behind else ("untouched", behind)
+    return f"{said} The {who} model is ahead in {often} of {len(pairs)} draws."
 
 
 def _table(answer: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
@@ -102,7 +103,7 @@ def _row(name: str, answer: Mapping[str, Any], found: Sequence[Mapping[str, floa
         cells += f'<td class="number {css}">{"–" if change is None else f"{change:+.4f}"}</td>'
     if answer["book"]:
         cells += f'<td class="number">{_number(answer["book"].get(name))}</td>'
-    reading = f"<div class='hint'>{escape(FIGURES[name].reading)}</div>" if name in FIGURES else ""
+    reading = f"<div class='hint' style='font-weight: 400'>{escape(FIGURES[name].reading)}</div>" if name in FIGURES else ""
     css = ' class="main"' if name == answer["main"] else ""
     return f"<tr{css}><td>{escape(title_of(name))}{reading}</td>{cells}</tr>"
 

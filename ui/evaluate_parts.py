@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import gradio as gr
 
 from ui.ask import AskBlock, build_ask, wire_ask
+from ui.compare import CompareBlock, build_compare, wire_compare
 from ui.fitting import FittingBlock, build_fitting, wire_fitting
 from ui.html import hint
 from ui.page import Page
 from ui.race import RaceBlock, build_race, wire_race
 from ui.scores import ScoresBlock, build_scores, wire_scores
+from ui.speed import SpeedBlock, build_speed, wire_speed
 from ui.studio import Studio
 
 
@@ -20,6 +22,8 @@ class EvaluateTab:
     scores: ScoresBlock
     fitting: FittingBlock
     ask: AskBlock
+    speed: SpeedBlock
+    compare: CompareBlock
     race: RaceBlock
 
 
@@ -33,9 +37,13 @@ def build_evaluate_tab(studio: Studio) -> EvaluateTab:
             fitting = build_fitting(studio)
         with gr.Tab("Ask it"):
             ask = build_ask(studio)
+        with gr.Tab("Speed and size"):
+            speed = build_speed(studio)
+        with gr.Tab("Compare"):
+            compare = build_compare(studio)
         with gr.Tab("Cross-encoder"):
             race = build_race(studio)
-    return EvaluateTab(scores, fitting, ask, race)
+    return EvaluateTab(scores, fitting, ask, speed, compare, race)
 
 
 def wire_evaluate(studio: Studio, page: Page, tab: EvaluateTab) -> None:
@@ -43,4 +51,6 @@ def wire_evaluate(studio: Studio, page: Page, tab: EvaluateTab) -> None:
     wire_scores(studio, page, tab.scores)
     wire_fitting(studio, page, tab.fitting)
     wire_ask(studio, page, tab.ask)
+    wire_speed(studio, page, tab.speed)
+    wire_compare(studio, page, tab.compare)
     wire_race(studio, page, tab.race)

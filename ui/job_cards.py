@@ -107,8 +107,8 @@ def pushes_card(pushes: Sequence[Mapping[str, Any]] | None) -> str:
     told = "".join(f'<span><b style="color:{colour}">━</b> {escape(name)}</span>' for name, colour in KINDS.values())
     about = (
         "Choose an anchor: it stands in the middle, each candidate as far away as 1 minus its cosine, and the line is as thick "
-        "as its share in what moves the anchor. The positive pulls as hard as all others together push. Choose other negatives on "
-        "the Data tab and look again: hard ones take the push that easy ones shared."
+        "as its share in what moves the anchor. The positive pulls as hard as all others together push. Choose other negatives "
+        "on the Data tab and look again: hard ones take the push that easy ones shared."
     )
     figure = figure_place(pushes_figure(pushes), PUSHES_PIXELS, "Who pushes whom")
     return f'<div class="card"><h3>Who pushes whom</h3>{hint(about)}<div class="plan">{told}</div>{figure}</div>'

@@ -109,7 +109,7 @@ def _lay_out(studio: Studio) -> Page:
         loss,
         train,
         queue,
-        evaluate.scores.scores,
+        scores,
         explore,
         runs,
     )

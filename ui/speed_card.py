@@ -153,7 +153,8 @@ def bytes_card(answer: Mapping[str, Any]) -> str:
     figure = bytes_figure([model for _, model in scored], [head for head, _ in scored])
     reading = (
         "Up is better, left is cheaper: take the leftmost point whose quality is still good enough. Hollow marks were cut to "
-        "a size that the model was not trained for, as far as the studio knows; Matryoshka on the Model tab trains for it."
+        "a size that the model was not trained for, as far as the studio knows; Matryoshka on the Model tab trains for it "
+        "(“after”: the tuned model alone was)."
     )
     return (
         f'<div class="card"><h3>Quality against bytes</h3>{faults}<p><b>{escape(summary(scored[-1][1]))}</b></p>'

@@ -141,7 +141,7 @@ class Explorer {
     const rule = style.getPropertyValue('--border-color-primary') || '#ddd', hover = this.space.texts.map(wrapped), data = [], layout = {};
     this.roles = [];
     panels.forEach((panel, place) => {
-      const axes = {xaxis: place ? `x${place + 1}` : 'x', yaxis: place ? `y${place + 1}` : 'y'}, {x, y} = this.coordinates(panel), gl = this.source.still ? 'scatter' : 'scattergl';
+      const axes = {xaxis: place ? `x${place + 1}` : 'x', yaxis: place ? `y${place + 1}` : 'y'}, {x, y} = this.coordinates(panel), gl = HAS_WEBGL ? 'scattergl' : 'scatter';
       const add = (role, trace) => { this.roles.push({role, place}); data.push({type: gl, mode: 'markers', hoverinfo: 'skip', showlegend: false, ...axes, ...trace}); };
       if (this.value('density')) add('density', {type: 'histogram2dcontour', x, y, colorscale: [[0, 'rgba(99,102,241,0)'], [1, 'rgba(99,102,241,.45)']], showscale: false, ncontours: 12, contours: {coloring: 'fill', showlines: false}});
       GAP_COLOURS.forEach((colour, bucket) => { if (this.value('lines') && this.lines(bucket, panel).length) add(`lines${bucket}`, {mode: 'lines', ...this.lineTrace(bucket, panel, {x, y}), line: {color: colour, width: 1}, opacity: 0.6}); });

@@ -5,6 +5,12 @@ const EXPLORER_COLOURS = [
 ];
 const GAP_COLOURS = ['#1d4ed8', '#60a5fa', '#94a3b8', '#fb923c', '#dc2626'];
 const REACH = 8, PLACE_STEPS = 32000;
+// Without it the same picture is drawn as SVG, only slower.
+const HAS_WEBGL = (() => {
+  const context = document.createElement('canvas').getContext('webgl');
+  context?.getExtension('WEBGL_lose_context')?.loseContext();
+  return Boolean(context);
+})();
 const CONTINUOUS = {
   movement: {title: 'Movement', reading: 'How far training has turned each text: 1 minus the cosine of before and after. 0 is unmoved.', scale: 'Viridis'},
   recall: {title: 'Trust in this spot', reading: 'Share of a text\'s ten nearest by cosine that are among its ten nearest on the map. 1: the map tells the truth here.', scale: 'RdYlGn'},
