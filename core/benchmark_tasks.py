@@ -79,7 +79,8 @@ BENCHMARKS: Mapping[str, BenchmarkSpec] = MappingProxyType(
             BenchmarkSpec(
                 "STSBenchmark:validation",
                 STS,
-                "The same with its validation part, which settings are chosen by; leaderboards show the test part",
+                "Pairs of sentences that people rated for similarity: the validation part, which settings are chosen by; "
+                "leaderboards show the test part",
                 MappingProxyType({"validation": 1_500}),
                 "Cer et al. 2017, arXiv:1708.00055",
                 split="validation",

@@ -29,7 +29,7 @@ from core.desk_shelf import Deadline, Shelf
 from core.errors import ConfigError, MachineError, StudioError, one_sentence
 from core.locks import lock
 from core.machine import usable_cores
-from core.processes import is_alive, start_time
+from core.processes import is_alive, start_time, step_back
 
 IDLE_SECONDS, LOOK_SECONDS = 300.0, 1.0
 MOST_SECONDS = 120.0
@@ -151,26 +151,11 @@ def _log_bug(error: Exception) -> None:
     print(f"{time.strftime('%H:%M:%S')} {type(error).__name__}\n{where}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _step_back(log_path: Path) -> None:
-    """Leave the supervisor's session, print into a log of its own, and let the page go first."""
-    with contextlib.suppress(PermissionError, AttributeError):
-        os.setsid()
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(NICENESS)
-    # Linux shares the cores among sessions first, and a process is nice within its own one only.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
-    out = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    os.close(out)
-
-
 def main(runs_dir: Path, idle_seconds: float = IDLE_SECONDS) -> int:
     """Serve a runs folder's questions, unless another desk does."""
     folder = runs_dir / DESK
     folder.mkdir(mode=0o700, exist_ok=True)
-    _step_back(folder / "log.txt")
+    step_back(folder / "log.txt", NICENESS)
     held = lock(folder)
     if held is None:
         return 0

@@ -90,6 +90,21 @@ def _run_and_leave(work: Callable[[], int]) -> NoReturn:
         os._exit(code)
 
 
+def step_back(log_path: Path, niceness: int) -> None:
+    """Leave the session of who started this process, print into a log of its own, and let the page go first."""
+    with contextlib.suppress(PermissionError, AttributeError):
+        os.setsid()
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(niceness)
+    # Linux shares the cores among sessions first, and a process is nice within its own one only.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness))
+    out = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.close(out)
+
+
 def spawn_detached(
     arguments: list[str], log_path: Path | None = None, changes: Mapping[str, str | None] = MappingProxyType({})
 ) -> subprocess.Popen[bytes]:

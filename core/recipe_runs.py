@@ -55,7 +55,9 @@ def quick_demo(size: str) -> Chain:
 
 def fine_tune(size: str) -> Chain:
     """MNR from a model that is good already."""
-    return (_on_nli("fine-tune", size, "mnr", base_model="all-minilm-l6-v2", examples="triplets", negatives="hard"),)
+    # Chosen on STSB's train part; the README lists what was tried.
+    tuned: dict[str, Any] = {"learning_rate": 5e-5} if size == "laptop" else {}
+    return (_on_nli("fine-tune", size, "mnr", base_model="all-minilm-l6-v2", examples="triplets", negatives="hard", **tuned),)
 
 
 # STSB's train part holds pairs that people scored: 1,000 of them teach more of likeness than NLI's labels do.

@@ -17,7 +17,7 @@ from typing import IO
 from core.errors import DiskFullError, MachineError, StudioError, is_disk_full, one_sentence
 from core.launching import OFFLINE, may_ask_the_hub
 from core.locks import lock
-from core.processes import start_time
+from core.processes import start_time, step_back
 from core.run_log import RunLog
 from core.runs import RunFolder
 
@@ -46,7 +46,7 @@ WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
 def main(run_path: Path) -> int:
     """Do what the folder asks for and write how it ended; the exit code is 0, or 1 when it failed."""
     run = RunFolder(run_path)
-    _become_a_worker(run)
+    step_back(run.log_path, NICENESS)
     if int(os.environ.get("RANK", "0")) > 0:
         return _follow(run)
     held = _lock_soon(run.path)
@@ -98,21 +98,6 @@ def _lock_soon(path: Path) -> IO[str] | None:
     while (held := lock(path)) is None and time.monotonic() < deadline:
         time.sleep(0.05)
     return held
-
-
-def _become_a_worker(run: RunFolder) -> None:
-    """Leave the supervisor's session, print into the run's log, and let the page go first."""
-    with contextlib.suppress(PermissionError, AttributeError):
-        os.setsid()
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(NICENESS)
-    # Linux shares the cores among sessions first, and a process is nice within its own one only.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
-    out = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    os.close(out)
 
 
 def _keep_beating(log: RunLog, ended: threading.Event) -> None:

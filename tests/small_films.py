@@ -45,10 +45,11 @@ def probe_json(texts: int, groups: int = 4) -> dict[str, Any]:
     return {"texts": said, "groups": {"label": labels}, "pairs": near + far, "found": f"{texts} made-up texts", "roles": []}
 
 
-def film_run(runs_dir: Path, frames: np.ndarray, steps: Sequence[int], **said: Any) -> RunFolder:
-    """Write a run that is done and kept these embeddings; `said` changes what `probes.json` holds."""
-    run = create_run(runs_dir, recipe_config("quick-demo"), None)
-    RunLog(run).end("done", "")
+def film_run(runs_dir: Path, frames: np.ndarray, steps: Sequence[int], is_live: bool = False, **said: Any) -> RunFolder:
+    """Write a run that kept these embeddings; it is done, or nobody ends it. `said` changes what `probes.json` holds."""
+    run = create_run(runs_dir, recipe_config("quick-demo"), None, by_hand=is_live)
+    if not is_live:
+        RunLog(run).end("done", "")
     write_json(run.path / "snapshots" / PROBES_FILE, probe_json(frames.shape[1]) | said)
     for step, vectors in zip(steps, frames, strict=True):
         add_frame(run, step, vectors)
@@ -59,9 +60,9 @@ def add_frame(run: RunFolder, step: int, vectors: np.ndarray) -> None:
     np.save(run.path / "snapshots" / f"step-{step:08d}.npy", vectors)
 
 
-def film_index(runs_dir: Path, frames: np.ndarray, texts: Sequence[str] | None = None, **said: Any) -> Path:
+def film_index(runs_dir: Path, frames: np.ndarray, texts: Sequence[str] | None = None, name: str = INDEX, **said: Any) -> Path:
     """Write a folder of the task "index": one frame or two."""
-    folder = runs_dir / MEASURED / INDEX
+    folder = runs_dir / MEASURED / name
     folder.mkdir(parents=True)
     shown = texts or [f"text {row}" for row in range(frames.shape[1])]
     pa.parquet.write_table(pa.table({"text": pa.array(shown, pa.string())}), folder / TEXTS)
@@ -70,3 +71,13 @@ def film_index(runs_dir: Path, frames: np.ndarray, texts: Sequence[str] | None =
     models: list[Mapping[str, str]] = [{"name": "static-minilm"}, {"name": "run:none"}][: len(frames)]
     write_json(folder / ANSWER, {"task": "index", "models": models, "texts": len(shown), "found": "a file"} | said)
     return folder
+
+
+def ask_directly(runs_dir: Path, request: str, values: Mapping[str, Any], seconds: float = 60) -> dict[str, Any]:
+    """Answer for a film as the desk does, without a process of its own and a UMAP that compiles for long."""
+    from core.desk_shelf import Deadline, Shelf
+    from core.explore import film
+
+    assert request == "film"
+    found = film(Shelf(runs_dir), dict(values) | {"method": "pca"}, Deadline(seconds))
+    return found | {"method": values.get("method", "pca")}

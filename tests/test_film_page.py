@@ -1,6 +1,5 @@
 """The saved file: whole in itself, drawn without a network or a GPU, and safe from what texts say."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +8,15 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from core import explore_answers
-from core.desk_shelf import Deadline, Shelf
 from core.errors import DataError, RunError
 from core.events import StepEvent
-from core.explore import film
 from core.explore_answers import MOST_LOSSES, films_of, loss_of, saved_page, space_json
 from core.run_log import RunLog
 from core.runs import RunFolder
 from core.spaces import run_space
 from tests.map_page import check_spread, choose, loneliest, points, press_point, told, wait_for_map
 from tests.real_app import CHROMIUM, FLAGS
-from tests.small_films import film_run, made_up_film
+from tests.small_films import ask_directly, film_run, made_up_film
 
 FRAMES = made_up_film(4, 120)
 STEPS = (0, 1, 10, 100)
@@ -28,14 +25,7 @@ EVIL = "A </script><script>window.harmed = true</script> text <img src=x onerror
 
 @pytest.fixture(autouse=True)
 def desk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer as the desk does, without a process of its own and a UMAP that compiles for long."""
-
-    def answer(runs_dir: Path, request: str, values: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        assert request == "film"
-        found = film(Shelf(runs_dir), dict(values) | {"method": "pca"}, Deadline(seconds))
-        return found | {"method": values.get("method", "pca")}
-
-    monkeypatch.setattr(explore_answers, "ask_desk", answer)
+    monkeypatch.setattr(explore_answers, "ask_desk", ask_directly)
 
 
 def run_with_evil_text(runs_dir: Path) -> RunFolder:

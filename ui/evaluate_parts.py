@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from ui.ask import AskBlock, build_ask, wire_ask
+from ui.benchmark import BenchmarkBlock, build_benchmark, wire_benchmark
 from ui.compare import CompareBlock, build_compare, wire_compare
 from ui.fitting import FittingBlock, build_fitting, wire_fitting
 from ui.html import hint
@@ -21,6 +22,7 @@ class EvaluateTab:
 
     scores: ScoresBlock
     fitting: FittingBlock
+    benchmark: BenchmarkBlock
     ask: AskBlock
     speed: SpeedBlock
     compare: CompareBlock
@@ -35,6 +37,8 @@ def build_evaluate_tab(studio: Studio) -> EvaluateTab:
             scores = build_scores(studio)
         with gr.Tab("More measures"):
             fitting = build_fitting(studio)
+        with gr.Tab("MTEB"):
+            benchmark = build_benchmark(studio)
         with gr.Tab("Ask it"):
             ask = build_ask(studio)
         with gr.Tab("Speed and size"):
@@ -43,13 +47,14 @@ def build_evaluate_tab(studio: Studio) -> EvaluateTab:
             compare = build_compare(studio)
         with gr.Tab("Cross-encoder"):
             race = build_race(studio)
-    return EvaluateTab(scores, fitting, ask, speed, compare, race)
+    return EvaluateTab(scores, fitting, benchmark, ask, speed, compare, race)
 
 
 def wire_evaluate(studio: Studio, page: Page, tab: EvaluateTab) -> None:
     """Wire every block."""
     wire_scores(studio, page, tab.scores)
     wire_fitting(studio, page, tab.fitting)
+    wire_benchmark(studio, page, tab.benchmark)
     wire_ask(studio, page, tab.ask)
     wire_speed(studio, page, tab.speed)
     wire_compare(studio, page, tab.compare)

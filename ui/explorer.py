@@ -9,11 +9,13 @@ from core.desk_client import ask_desk
 from core.errors import StudioError, one_sentence
 from core.explore_answers import films_of, open_asked, saved_page, space_json
 from core.film_page import markup, scripts, style
+from core.spaces import snapshot_steps
 from ui.live import HEAD
 from ui.studio import Studio, bound
 
 SCRIPT = scripts() + (Path(__file__).parent / "explorer.js").read_text(encoding="utf-8")
 NO_RUN = "No run yet. Start one on the Train tab: its texts appear here, and you can watch its space form."
+NOT_YET = "The map is drawn as soon as the untouched model has read its texts."
 KEYS = ("run", "index", "method", "neighbours", "min_dist")
 
 
@@ -42,15 +44,16 @@ def space_of(studio: Studio, told: list[Any]) -> dict[str, Any]:
         beside = [str(name) for name in value.get("beside") or ()]
         space = open_asked(studio.runs_dir, asked)
         seen = f"{asked}{beside}{space.steps}{space.kept}{is_live}{quick}"
-        answer: dict[str, Any] = {"mark": seen, "final": not is_live, "isLive": is_live, "says": _says(space.found, is_live)}
+        answer: dict[str, Any] = {"mark": seen, "final": not is_live, "isLive": is_live}
+        answer["says"] = _says(asked, space.found, is_live)
         if seen != mark:
             answer["films"] = films_of(studio.runs_dir, asked | {"quick": quick}, beside)
             answer["space"] = space_json(studio.runs_dir, asked, space)
         return answer
     except StudioError as error:
         waits = not value.get("index") and _is_live(studio, value)
-        return {"fault": "The map is drawn as soon as the untouched model has read its texts." if waits else one_sentence(error),
-                "final": not waits, "isLive": waits}  # fmt: skip
+        is_early = waits and not snapshot_steps(studio.runs_dir / str(value.get("run")) / "snapshots")
+        return {"fault": NOT_YET if is_early else one_sentence(error), "final": not waits, "isLive": waits}
 
 
 def _asked(value: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +66,9 @@ def _is_live(studio: Studio, asked: dict[str, Any]) -> bool:
     return status is not None and not status.is_final
 
 
-def _says(found: str, is_live: bool) -> str:
+def _says(asked: dict[str, Any], found: str, is_live: bool) -> str:
+    if asked.get("index"):
+        return f"{found}, read by the untouched and by the tuned model."
     return f"{found}, read before the first step and at log-spaced steps" + (
         "; the run goes on, and new frames come by themselves." if is_live else "."
     )

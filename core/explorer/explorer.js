@@ -34,7 +34,8 @@ class Explorer {
       else if (event.target.closest('[data-act=back]')) { this.chosen = null; this.picked = []; this.paint(); this.tell(); }
       else if (event.target.closest('[data-act=save]')) this.saveCsv(this.picked);
     });
-    new ResizeObserver(() => { if (this.films.length && this.root.offsetWidth) this.drawn ? this.P.Plots.resize(this.plot) : this.draw(); }).observe(this.root);
+    // Its width alone: sentences below the map change the height with every frame.
+    new ResizeObserver(() => { if (this.films.length && this.root.offsetWidth && this.plot.offsetWidth !== this.width) this.draw(); }).observe(this.root);
   }
 
   value(name) {
@@ -155,8 +156,10 @@ class Explorer {
       layout[`yaxis${place ? place + 1 : ''}`] = {...axis, domain: domain(lines - 1 - line, lines), range: edge.y, anchor: axes.xaxis, scaleanchor: axes.xaxis, matches: place ? 'y' : undefined};
       if (panel.title) (layout.annotations ||= []).push({text: `<b>${escaped(panel.title.name)}</b>${panel.title.more ? `<br>${escaped(panel.title.more)}` : ''}`, align: 'left', xref: `${axes.xaxis} domain`, yref: `${axes.yaxis} domain`, x: 0.01, y: 0.99, xanchor: 'left', yanchor: 'top', showarrow: false, bgcolor: style.getPropertyValue('--background-fill-primary') || '#fff', font: {size: 13}});
     });
-    Object.assign(layout, {margin: {l: 4, r: 4, t: 4, b: 4}, height: panels.length > 2 ? 760 : Math.min(620, Math.max(420, this.plot.offsetWidth * (panels.length > 1 ? 0.5 : 0.62))), paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', dragmode: 'pan', hovermode: 'closest', uirevision: `${this.space.id} ${this.films[0].method} ${panels.length}`, font: {color: ink, size: 12.5, family: 'Inter, system-ui, sans-serif'}, hoverlabel: {bgcolor: style.getPropertyValue('--background-fill-primary') || '#fff', bordercolor: rule, font: {color: ink}, align: 'left'}});
-    this.P.react(this.plot, data, layout, {responsive: true, displaylogo: false, scrollZoom: true, modeBarButtonsToRemove: ['autoScale2d', 'toImage', 'zoomIn2d', 'zoomOut2d']});
+    this.width = this.plot.offsetWidth;
+    // Plotly's own following of the window would take the height away.
+    Object.assign(layout, {margin: {l: 4, r: 4, t: 4, b: 4}, width: this.width, height: panels.length > 2 ? 760 : Math.min(620, Math.max(420, this.width * (panels.length > 1 ? 0.5 : 0.62))), paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', dragmode: 'pan', hovermode: 'closest', uirevision: `${this.space.id} ${this.films[0].method} ${panels.length}`, font: {color: ink, size: 12.5, family: 'Inter, system-ui, sans-serif'}, hoverlabel: {bgcolor: style.getPropertyValue('--background-fill-primary') || '#fff', bordercolor: rule, font: {color: ink}, align: 'left'}});
+    this.P.react(this.plot, data, layout, {displaylogo: false, scrollZoom: true, modeBarButtonsToRemove: ['autoScale2d', 'toImage', 'zoomIn2d', 'zoomOut2d']});
     if (!this.drawn) {
       this.drawn = true;
       this.plot.on('plotly_click', event => { const point = event.points.find(each => this.roles[each.curveNumber].role === 'points'); if (point) this.pick(point.pointNumber); });

@@ -32,7 +32,7 @@ function filmCharts(P) {
       {x: middles, y: share(now.negatives), type: 'bar', marker: {color: 'rgba(239,68,68,.55)'}, name: 'unrelated', hovertemplate: 'unrelated: %{y:.0%} at %{x:.2f}<extra></extra>'},
     ] : null, {barmode: 'overlay', bargap: 0, showlegend: true, legend: {x: 0, y: 1, bgcolor: 'rgba(0,0,0,0)'}, xaxis: {...axis('cosine'), range: [-0.5, 1]}, yaxis: {...axis(''), tickformat: '.0%'}});
     const groups = Object.keys(told[0].purity || {});
-    draw('purity', film.frames > 1 && groups.length ? groups.flatMap((name, place) => [
+    draw('purity', isFilm && groups.length ? groups.flatMap((name, place) => [
       {x: steps, y: told.map(each => each.purity[name]), mode: 'lines+markers', name, line: {color: EXPLORER_COLOURS[place], width: 2}, marker: {size: 5}, hovertemplate: `${name}, step %{x}: %{y:.2f}<extra></extra>`},
       {...MARK, x: [steps[frame]], y: [told[frame].purity[name]], showlegend: false},
     ]) : null, {showlegend: groups.length > 1, legend: {x: 0, y: 1, bgcolor: 'rgba(0,0,0,0)'}, xaxis: axis(film.frames > 2 ? 'step' : ''), yaxis: {...axis(''), rangemode: 'tozero'}});
