@@ -14,7 +14,7 @@ from core.clusters import cluster, name_clusters
 from core.desk_client import BUSY, DESK, check_texts
 from core.desk_requests import embed_texts
 from core.desk_shelf import Deadline, Shelf
-from core.errors import ConfigError, DataError
+from core.errors import ConfigError, DataError, MachineError
 from core.files import read_json, write_json
 from core.film import movement, recall_on_map, tell_frames
 from core.neighbours import NEIGHBOURS, nearest_by_cosine
@@ -59,17 +59,29 @@ def film(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
     if method not in METHODS:
         raise ConfigError("method", f"'{method[:20]}' is none of {', '.join(METHODS)}.")
     space, choice = open_space(shelf, values), umap_choice(values)
-    named = f"{method}-{choice.neighbours}-{choice.min_dist}" if method == "umap" else method
-    kept = space.folder / f"film-{named}{'-quick' if quick else ''}.json"
+    kept = _film_file(space, method, choice, quick)
     answer: dict[str, Any] | None = read_json(kept)
     try:
         mark = mark_of(space)
         if answer is None or answer.get("mark") != mark:
+            if method == "umap" and _is_busy(shelf):
+                raise MachineError("UMAP waits until no other work goes on: it would slow a run down. The main axes show it now.")
             answer = _reckon(space, (method, choice), quick, deadline) | {"mark": mark, "method": method}
             write_json(kept, answer)
     except FileNotFoundError:
         raise DataError("What this map shows was deleted meanwhile; choose another run or other texts.") from None
     return answer
+
+
+def _shown(space: Space, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the film that a page shows, where it lies ready."""
+    answer: dict[str, Any] | None = read_json(_film_file(space, str(values.get("method", "pca")), umap_choice(values)))
+    return answer if answer is not None and answer.get("mark") == mark_of(space) else None
+
+
+def _film_file(space: Space, method: str, choice: UmapChoice, quick: bool = False) -> Path:
+    named = f"{method}-{choice.neighbours}-{choice.min_dist}" if method == "umap" else method
+    return space.folder / f"film-{named}{'-quick' if quick else ''}.json"
 
 
 def umap_choice(values: Mapping[str, Any]) -> UmapChoice:
@@ -128,7 +140,7 @@ def _places(space: Space, frames: np.ndarray, how: tuple[str, UmapChoice]) -> tu
 
 def _known(path: Path, space: Space) -> np.ndarray | None:
     """Return the places of the first frames where an earlier call reckoned just these."""
-    if not path.is_file() or len(space.files) < 2:
+    if not path.is_file():
         return None
     with np.load(path) as kept:
         steps, places = kept["steps"].tolist(), kept["places"]
@@ -176,7 +188,7 @@ def place_typed(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> 
     """
     texts = check_texts([str(text) for text in values["texts"]])
     space = open_space(shelf, values)
-    answer = film(shelf, dict(values) | {"quick": True}, deadline)
+    answer = _shown(space, values) or film(shelf, dict(values) | {"quick": True}, deadline)
     places = unpack_places(answer["places"], len(space.steps), len(space.texts))
     frames = space.frames()
     plane = principal_plane(frames[space.kept])
@@ -205,11 +217,16 @@ def place_typed(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> 
 
 def warm(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
     """Get UMAP ready beside other questions, unless a run trains: its first fit compiles for up to a minute."""
-    assert shelf.places.runs_dir is not None
-    waits = (shelf.places.runs_dir / DESK / BUSY).exists()
+    waits = _is_busy(shelf)
     if not waits:
         threading.Thread(target=warm_up, name="warm", daemon=True).start()
     return {"warms": not waits}
+
+
+def _is_busy(shelf: Shelf) -> bool:
+    """Tell whether a worker does something."""
+    assert shelf.places.runs_dir is not None
+    return (shelf.places.runs_dir / DESK / BUSY).exists()
 
 
 def pack(values: np.ndarray) -> str:

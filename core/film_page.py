@@ -9,7 +9,7 @@ from typing import Any
 import plotly
 
 EXPLORER = Path(__file__).parent / "explorer"
-SCRIPTS = ("explorer_film.js", "explorer_charts.js", "explorer.js", "explorer_side.js")
+SCRIPTS = ("explorer_film.js", "explorer_charts.js", "explorer_tween.js", "explorer.js", "explorer_side.js")
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 STYLE = """
 :root { color-scheme: light dark; --body-text-color: #1e293b; --body-text-color-subdued: #64748b; --background-fill-primary: #fff;

@@ -18,13 +18,15 @@ from core.hub_models import model_job_folder
 from core.measuring import ANSWER, MEASURED, is_timed, measured_folder
 from core.places import Places
 from core.prepared import PREPARED, prepared_folder, weights_mark
-from core.quick_jobs import ANSWERS, LOOKED, RACED, TRIED, forget_oldest, looked_folder, raced_folder, tried_folder
+from core.quick_jobs import ANSWERS, LOOKED, MOST_TRIED, RACED, TRIED, forget_oldest, looked_folder, raced_folder, tried_folder
 from core.run_store import create_folder
 from core.runs import RunFolder
 from core.sources import FETCHED, fetched_folder
 
 MINED_FOLDER, FETCHING = ".mined", ".fetching"
 JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING, TRIED, LOOKED, RACED, MEASURED)
+# A measure took longer than what answers in seconds, and texts that were made ready lie among them.
+MOST_MEASURED = 400
 QUICK_FOLDERS = MappingProxyType({"try": tried_folder, "look": looked_folder, "race": raced_folder, "measure": measured_folder})
 
 
@@ -81,7 +83,7 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
         shutil.rmtree(run.path, ignore_errors=True)
         run.path.parent.mkdir(parents=True, exist_ok=True)
         if config.kind in QUICK_FOLDERS:
-            forget_oldest(run.path.parent)
+            forget_oldest(run.path.parent, MOST_MEASURED if config.kind == "measure" else MOST_TRIED)
         return create_folder(run.path, config, places.data_dir)
     if status.is_final and again and (config.kind == "race" or is_timed(config) or not is_answered(run)):
         run.forget_wishes()

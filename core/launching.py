@@ -44,10 +44,6 @@ def lane_of(run: RunFolder) -> str:
     return kind if kind in (PREPARED, FETCHING) else DEVICE
 
 
-# The launcher would guess these aloud; the trainer knows them.
-PLAIN = ("--mixed_precision=no", "--dynamo_backend=no")
-
-
 def processes_of(run: RunFolder) -> int:
     """Return how many processes a run is done by: one for each GPU where it trains embeddings, else one.
 

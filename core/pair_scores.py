@@ -4,12 +4,12 @@ from typing import Any
 
 from core.errors import DataError, StudioError
 from core.evaluation import EvaluationSet, check_gold, load_evaluation_set, score_model
+from core.fitting_choice import has_seen
 from core.machine import read_machine
-from core.measuring import RUN, Measured
+from core.measuring import Measured
 from core.measuring_work import asked_models, open_measured
 from core.models import model_fingerprint
 from core.run_log import RunLog
-from core.runs import RunFolder
 from core.scoring import Scoring, evaluation_batch
 from core.verdict import about, judge
 
@@ -44,7 +44,7 @@ def measure(log: RunLog) -> dict[str, Any]:
         "is_cut": config.max_rows is not None and len(pairs.gold) >= config.max_rows,
         "sides": sides,
         "verdict": judge(records[0], records[-1]) if whole else None,
-        "trained_on": any(_was_trained_on(measured, pairs, log) for measured in models),
+        "trained_on": any(has_seen(measured.name, config.data, config.split, log.places) for measured in models),
         "folder": log.run.id,
     }
 
@@ -64,11 +64,3 @@ def _record(measured: Measured, pairs: EvaluationSet, log: RunLog) -> dict[str, 
     scoring = Scoring(log, pairs, evaluation_batch(config, read_machine(runs_dir), runs_dir), f"Scoring {measured.label}")
     fingerprint = model_fingerprint(choice, runs_dir, measured.seed)
     return score_model(fingerprint, pairs, runs_dir, lambda: scoring.figures(open_measured(measured, log)), scoring.values)
-
-
-def _was_trained_on(measured: Measured, pairs: EvaluationSet, log: RunLog) -> bool:
-    """Tell whether a run learned rows of this part."""
-    if not measured.name.startswith(RUN):
-        return False
-    config = RunFolder(log.run.runs_dir / measured.name.removeprefix(RUN)).config()
-    return pairs.id in {f"{part}/{config.split}" for part in (config.data, *config.data.split("+"))}

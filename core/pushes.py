@@ -5,6 +5,7 @@ every other candidate, p their softmax: what the positive pulls with is what all
 """
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -123,13 +124,13 @@ def _traces(push: Mapping[str, Any]) -> list[dict[str, Any]]:
         for (kind, width), (xs, ys) in lines.items()
     ]
     said = [
-        f"{arrow['text']}<br>{KINDS[arrow['kind']][0]}<br>"
+        f"{escape(arrow['text'])}<br>{KINDS[arrow['kind']][0]}<br>"
         f"cosine {arrow['cosine']:.2f}, {100 * arrow['share']:.1f} % of what moves it"
         for arrow in ordered
     ]
     colours = [KINDS[arrow["kind"]][1] for arrow in ordered]
     points = {"x": [x for x, _ in ends], "y": [y for _, y in ends], "marker": {"size": 11, "color": colours}}
     traces.append({"type": "scatter", "mode": "markers", **points, "text": said, "hovertemplate": "%{text}<extra></extra>"})
-    middle = {"x": [0], "y": [0], "marker": {"size": 16, "color": "#4f46e5"}, "text": [push["anchor"]]}
+    middle = {"x": [0], "y": [0], "marker": {"size": 16, "color": "#4f46e5"}, "text": [escape(push["anchor"])]}
     traces.append({"type": "scatter", "mode": "markers", **middle, "hovertemplate": "%{text}<extra></extra>"})
     return traces

@@ -79,7 +79,7 @@ def _folder(places: Places, kind: str, said: Sequence[object]) -> Path:
     return places.runs_dir / kind / key[:32]
 
 
-def forget_oldest(folder: Path, keep: int = MOST_TRIED) -> None:
+def forget_oldest(folder: Path, keep: int) -> None:
     """Remove what was answered longest ago, so that with one more `keep` are left; work that goes on is left alone."""
     found = [(status.created, run) for run in iter_runs(folder) if (status := run.status()) is not None and status.is_final]
     for _, run in sorted(found, key=lambda one: one[0], reverse=True)[keep - 1 :]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from core.events import SnapshotEvent
+from core.events import SnapshotEvent, read_events
 from core.probes import ProbeSnapshots, choose_probes
 from core.spaces import snapshot_steps
 from core.training_run import TrainingRun
@@ -33,7 +33,9 @@ class LiveSnapshots:
         """Keep the model as it is before its first step; what that takes tells what the others will."""
         if self._keeper is not None and 0 not in snapshot_steps(self._folder):
             self.take(model, 0)
-        self._cost = self.seconds
+        # A run that goes on took it in its first turn.
+        before = (event["seconds"] for event in read_events(self._log.run.events_path) if event["type"] == "snapshot")
+        self._cost = self.seconds or next(before, 0.0)
 
     def plan(self, total_steps: int, seconds_per_step: float) -> None:
         """Choose the steps, once it is known what a step takes."""

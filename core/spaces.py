@@ -36,7 +36,12 @@ class Space:
 
     def frames(self) -> np.ndarray:
         """Read the embeddings, (frames, texts, dim) float32."""
-        read = [np.load(file, mmap_mode="r") for file in self.files]
+        try:
+            read = [np.load(file, mmap_mode="r") for file in self.files]
+        except FileNotFoundError:
+            raise DataError("What this map shows was deleted meanwhile; choose another run or other texts.") from None
+        if len({one.shape for one in read}) > 1:
+            raise DataError("These models' embeddings have other dimensions than each other, so no plane holds both.")
         return np.stack([np.asarray(one if self.rows is None else one[self.rows], np.float32) for one in read])
 
 
@@ -70,6 +75,20 @@ def run_space(run: Path) -> Space:
     )
 
 
+def _drawn(labels: list[str]) -> np.ndarray:
+    """Return 20,000 rows, in order: of each label its share, rounded, drawn at random with one seed."""
+    drawn = np.random.default_rng(SEED).permutation(len(labels))
+    _, numbers = np.unique(np.asarray(labels)[drawn], return_inverse=True)
+    by_label = np.argsort(numbers, kind="stable")
+    sizes = np.bincount(numbers)
+    rank = np.empty(len(drawn))
+    rank[by_label] = np.arange(len(drawn)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    # Each label's rows are spread evenly over 0..1, and the first of all are taken.
+    order = np.argsort((rank + 0.5) / sizes[numbers], kind="stable")[:MOST_TEXTS]
+    rows: np.ndarray = np.sort(drawn[order])
+    return rows
+
+
 def index_space(runs_dir: Path, name: str) -> Space:
     """Return the texts of a folder of the task "index": two frames, before and after, or one; 20,000 texts at most.
 
@@ -86,7 +105,7 @@ def index_space(runs_dir: Path, name: str) -> Space:
     models = tuple(model["name"] for model in answer["models"])
     rows = None
     if len(table) > MOST_TEXTS:
-        rows = np.sort(np.random.default_rng(SEED).permutation(len(table))[:MOST_TEXTS])
+        rows = _drawn(table["label"].to_pylist() if "label" in table.column_names else [""] * len(table))
         table = table.take(rows)
     said = f"{len(table):,} texts of {answer['found']}" + (f", drawn from {answer['texts']:,}" if rows is not None else "")
     groups = {column: table[column].to_pylist() for column in table.column_names if column != "text"}

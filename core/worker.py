@@ -63,7 +63,8 @@ def main(run_path: Path) -> int:
             _be_alone()
         module, work = WORK[kind]
         getattr(importlib.import_module(module), work)(log)
-        return 0
+        # Others wait for steps that a leader who was stopped before never makes: who started them ends them when one fails.
+        return 1 if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not log.has_stepped else 0
     except Exception as error:  # noqa: BLE001  the last line of defence: whatever it was, the page has to say so
         return _fail(log, error)
     finally:
@@ -82,10 +83,9 @@ def _follow(run: RunFolder) -> int:
         if run.config().kind == "train":
             module, work = WORK["train"]
             getattr(importlib.import_module(module), work)(RunLog(run, speaks=False))
-    except StudioError:
-        return 0
-    except Exception:  # noqa: BLE001  the last line of defence: without a trace in the log nobody would know
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001  the last line of defence: without a trace in the log nobody would know
+        if not isinstance(error, StudioError):
+            traceback.print_exc()
         # Who started us ends the others when one fails: let the leader write why first.
         time.sleep(LAST_WORD_SECONDS)
         return 1

@@ -60,15 +60,23 @@ def add_frame(run: RunFolder, step: int, vectors: np.ndarray) -> None:
     np.save(run.path / "snapshots" / f"step-{step:08d}.npy", vectors)
 
 
-def film_index(runs_dir: Path, frames: np.ndarray, texts: Sequence[str] | None = None, name: str = INDEX, **said: Any) -> Path:
+def film_index(
+    runs_dir: Path,
+    frames: np.ndarray,
+    texts: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    name: str = INDEX,
+    **said: Any,
+) -> Path:
     """Write a folder of the task "index": one frame or two."""
     folder = runs_dir / MEASURED / name
     folder.mkdir(parents=True)
     shown = texts or [f"text {row}" for row in range(frames.shape[1])]
-    pa.parquet.write_table(pa.table({"text": pa.array(shown, pa.string())}), folder / TEXTS)
+    columns = {"text": shown, **({"label": labels} if labels else {})}
+    pa.parquet.write_table(pa.table({key: pa.array(values, pa.string()) for key, values in columns.items()}), folder / TEXTS)
     for place, vectors in enumerate(frames):
         np.save(folder / VECTORS[place], vectors)
-    models: list[Mapping[str, str]] = [{"name": "static-minilm"}, {"name": "run:none"}][: len(frames)]
+    models = [{"name": "static-minilm"}, {"name": "run:none"}][: len(frames)]
     write_json(folder / ANSWER, {"task": "index", "models": models, "texts": len(shown), "found": "a file"} | said)
     return folder
 

@@ -134,7 +134,7 @@ def test_umap_reckons_a_step_again_whose_embeddings_were_written_again(runs_dir:
 
 def test_places_survive_their_packing_and_lie_at_the_edge_beyond_it() -> None:
     places = np.array([[[1.23456, -7.5], [100.0, -9.0]]])
-    np.testing.assert_allclose(unpack_places(pack_places(places), 1, 2), [[[1.23456, -7.5], [8, -8]]], atol=2e-4)
+    np.testing.assert_allclose(unpack_places(pack_places(places), 1, 2)[0], [[1.23456, -7.5], [8.0, -8.0]], atol=2e-4)
 
 
 @pytest.mark.parametrize("method", ["pca", "umap"])
@@ -241,6 +241,26 @@ def test_nothing_and_too_much_typed_are_one_sentence(runs_dir: Path, texts: list
     read_space(runs_dir, 1)
     with pytest.raises(ConfigError, match=said):
         typed(runs_dir, *texts)
+
+
+def test_umap_is_refused_while_a_run_trains_unless_it_lies_ready(runs_dir: Path) -> None:
+    run = film_run(runs_dir, FRAMES[:2, :8], (0, 3))
+    (runs_dir / DESK).mkdir()
+    (runs_dir / DESK / BUSY).touch()
+    with pytest.raises(MachineError, match="UMAP waits"):
+        asked(runs_dir, run=run.id, method="umap")
+    assert asked(runs_dir, run=run.id)["method"] == "pca"
+    (runs_dir / DESK / BUSY).unlink()
+    ready = asked(runs_dir, run=run.id, method="umap")
+    (runs_dir / DESK / BUSY).touch()
+    assert asked(runs_dir, run=run.id, method="umap")["places"] == ready["places"]
+
+
+def test_models_of_other_dimensions_are_one_sentence(runs_dir: Path) -> None:
+    folder = film_index(runs_dir, FRAMES[:2])
+    np.save(folder / "vectors-after.npy", FRAMES[1][:, :9])
+    with pytest.raises(DataError, match="other dimensions"):
+        asked(runs_dir, index=INDEX)
 
 
 def test_umap_is_not_made_ready_while_a_run_trains(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_a_run_that_goes_on_is_asked_for_again(studio: Studio) -> None:
     ("value", "said"),
     [({}, NO_RUN), ({"run": "nobody"}, "There is no run 'nobody'"), ({"index": "f" * 32}, "press Get ready again")],
 )
-def test_what_is_not_there_is_one_sentence_and_not_asked_for_again(studio: Studio, value: dict[str, str], said: str) -> None:
+def test_what_is_not_there_is_one_sentence_and_not_asked_for_again(studio: Studio, value: dict[str, Any], said: str) -> None:
     answer = shown(studio, **value)
     assert said in answer["fault"]
     assert answer["final"]

@@ -21,7 +21,7 @@ from core.run_store import create_run
 from core.settings import override
 from core.training import build_trainer
 from core.training_run import TrainingRun, load
-from core.training_watch import watch_over
+from core.training_watch import Watching, watch_over
 
 STEPS = 20
 # Small enough for a step of some milliseconds: a table of word vectors, or two fresh layers.
@@ -82,7 +82,7 @@ def test_loss_falls_on_a_fixed_batch_within_twenty_steps(loss: str, runs_dir: Pa
     trainer = build_trainer(run)
     best = BestCheckpoint(run.log.run.path / "checkpoints", "last")
     course = Course(lambda _model, _step, _few: Measurement([]))
-    watch_over(trainer, run, LiveEvaluation(run.log, run.settings, course, best), None)
+    watch_over(trainer, run, Watching(LiveEvaluation(run.log, run.settings, course, best)))
     features, labels = trainer.collect_features(next(iter(trainer.get_train_dataloader())))
     before = value_of(trainer.loss, features, labels)
     trainer.train()

@@ -105,10 +105,10 @@ def test_full_gpu_is_answered_with_half_the_batch(runs_dir: Path, monkeypatch: p
     # A GPU that holds 4 examples: the error is the library's own, the rest of the run is real.
     real = training.train_steps
 
-    def train_steps(run: Any, course: Any) -> Any:
+    def train_steps(run: Any, course: Any, snapshots: Any) -> Any:
         if run.settings["batch_size"] > 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(run, course)
+        return real(run, course, snapshots)
 
     monkeypatch.setattr(training, "train_steps", train_steps)
     run = create_run(runs_dir, config_of("softmax", "static-minilm", batch_size=16, max_steps=2), None)
@@ -167,7 +167,7 @@ def config_rate(run: RunFolder) -> float:
 
 
 def test_gpu_that_is_too_small_for_anything_says_so(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train_steps(_run: Any, _course: Any) -> None:
+    def train_steps(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(training, "train_steps", train_steps)

@@ -100,14 +100,14 @@ def test_press_moves_and_removes(studio: Studio) -> None:
 
 def test_look_writes_to_every_output_and_sees_a_change_of_order(studio: Studio) -> None:
     runs = [lone(studio) for _ in range(2)]
-    seen = show_runs(studio, None, "topic", "")
+    seen = show_runs(studio, None, "", [], "")
     assert len(seen) == RUN_OUTPUTS
-    assert look_at_runs(studio, seen[0], runs[0].id, "topic", "") != (gr.skip(),) * RUN_OUTPUTS
+    assert look_at_runs(studio, seen[0], runs[0].id, "", [], "") != (gr.skip(),) * RUN_OUTPUTS
     ranks = [run.status().rank for run in runs]  # type: ignore[union-attr]
-    mark = show_runs(studio, runs[0].id, "topic", "")[0]
+    mark = show_runs(studio, runs[0].id, "", [], "")[0]
     for run, rank in zip(runs, reversed(ranks), strict=True):
         run.set_status(rank=rank)
-    assert show_runs(studio, runs[0].id, "topic", "")[0] != mark
+    assert show_runs(studio, runs[0].id, "", [], "")[0] != mark
 
 
 @pytest.mark.parametrize(
@@ -282,6 +282,8 @@ def test_queue_is_seen_reordered_and_emptied_on_the_page(runs_dir: Path, browser
         assert [run.id for run, _ in read_queue(runs_dir).waiting] == [third.id, second.id]
         for run in (second, third):
             press(page, f"Remove {run.id} from the queue")
+            # The block is drawn anew: a button that is replaced under the pointer is not pressed.
+            page.wait_for_function(f"!document.querySelector('#queue').innerText.includes('{run.id}')")
         page.wait_for_function("document.querySelector('#queue .drawn').innerText === ''")
         assert page.locator("#queue .card").count() == 0
         open_tab(page, "Runs")

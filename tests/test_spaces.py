@@ -80,6 +80,14 @@ def test_of_too_many_texts_a_seeded_part_is_shown_and_said_so(runs_dir: Path) ->
     assert (space.frames()[1, :, 0] - count).tolist() == rows
 
 
+def test_of_too_many_labelled_texts_each_label_keeps_its_share(runs_dir: Path) -> None:
+    count = 2 * MOST_TEXTS
+    labels = ["rare" if row < 40 else "some" if row < count // 4 else "most" for row in range(count)]
+    film_index(runs_dir, np.zeros((1, count, 1), np.float32), labels=labels)
+    shown = index_space(runs_dir, INDEX).groups["label"]
+    assert {label: shown.count(label) for label in shown} == {"rare": 20, "some": 4_980, "most": 15_000}
+
+
 @pytest.mark.parametrize("name", ["f" * 32, f"../.measured/{INDEX}", "", ".."])
 def test_texts_that_are_not_at_hand_are_said_so(runs_dir: Path, name: str) -> None:
     film_index(runs_dir, FRAMES[:2])

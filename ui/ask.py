@@ -20,7 +20,7 @@ from core.measuring import ANSWER
 from core.sources import fetched_folder, is_here, peek
 from core.uploads import list_uploads, take_in
 from ui.ask_card import answers_card
-from ui.data_requests import data_config
+from ui.data_requests import cancel_job, data_config
 from ui.html import empty, hint, problem
 from ui.job_view import build_job_view, open_job
 from ui.measuring import measure_config, models_of_run
@@ -102,7 +102,7 @@ def wire_ask(studio: Studio, page: Page, block: AskBlock) -> None:
     asked = [page.recipe, page.yours, page.run, block.source, block.column, block.most, block.pasted]
     got = block.start.click(bound(get_ready, studio), asked, block.ready, **QUIET)
     got.then(lambda: empty(NOTHING_ASKED), None, block.answer, **QUIET)
-    block.ready.choose(bound(cancel_reading, studio), block.ready, None, **QUIET)
+    block.ready.choose(bound(cancel_job, studio), block.ready, None, **QUIET)
     block.ready.ended(bound(prepare_to_answer, studio), None, None, **QUIET)
     # The first question waits for a process to start: here, and only here, the page shows that it waits.
     shown: dict[str, Any] = QUIET | {"show_progress": "minimal"}
@@ -174,14 +174,6 @@ def keep_pasted(studio: Studio, pasted: str) -> str:
         path = Path(folder) / "pasted.jsonl"
         path.write_text("".join(json.dumps({"text": line}) + "\n" for line in lines), encoding="utf-8")
         return take_in(path, f"{len(lines):,} pasted texts.jsonl", studio.runs_dir).data
-
-
-def cancel_reading(studio: Studio, value: Mapping[str, Any]) -> None:
-    """End the reading that the view shows; its only button is Cancel."""
-    run = open_job(studio, value)
-    status = run.status() if run else None
-    if run is not None and status is not None and not status.is_final:
-        run.request_cancel()
 
 
 def prepare_to_answer(studio: Studio) -> None:

@@ -18,6 +18,13 @@ async function pull(mine, quick) {
     try {
       const news = await server.space_of([asked(), quick ? '' : mark, quick]);
       if (mine !== turn) return;
+      if (news.fault !== undefined && explorer.space && explorer.value('method') === 'umap') {
+        // The main axes stay where UMAP cannot be had.
+        root.querySelector('[data-choice=method][value=pca]').checked = true;
+        root.classList.remove('by-umap');
+        root.querySelector('[data-part=says]').textContent = news.fault;
+        return;
+      }
       if (news.fault !== undefined) { explorer.say(news.fault); mark = ''; }
       else if (news.films) {
         mark = news.mark;
@@ -26,7 +33,7 @@ async function pull(mine, quick) {
       }
       root.querySelector('[data-part=says]').textContent = news.says || '';
       if (quick) return pull(mine, false);
-      if (news.final && news.fault === undefined) { if (!warmed) { warmed = true; server.warm_map([]).catch(() => {}); } return; }
+      if (news.final && news.fault === undefined) { if (!warmed) server.warm_map([]).then(told => { warmed = Boolean(told.warms); }, () => {}); return; }
       if (news.isLive) wait = PULL_MS;
     } catch (error) {
       if (mine !== turn) return;

@@ -9,7 +9,7 @@ from core.desk_client import ask_desk
 from core.errors import StudioError, one_sentence
 from core.explore_answers import films_of, open_asked, saved_page, space_json
 from core.film_page import markup, scripts, style
-from core.spaces import snapshot_steps
+from core.spaces import Space, snapshot_steps
 from ui.live import HEAD
 from ui.studio import Studio, bound
 
@@ -43,9 +43,11 @@ def space_of(studio: Studio, told: list[Any]) -> dict[str, Any]:
         is_live = _is_live(studio, asked)
         beside = [str(name) for name in value.get("beside") or ()]
         space = open_asked(studio.runs_dir, asked)
-        seen = f"{asked}{beside}{space.steps}{space.kept}{is_live}{quick}"
+        others = [(name, open_asked(studio.runs_dir, {"run": name}).steps, _is_live(studio, {"run": name})) for name in beside]
+        is_live = is_live or any(live for _, _, live in others)
+        seen = f"{asked}{others}{space.steps}{space.kept}{is_live}{quick}"
         answer: dict[str, Any] = {"mark": seen, "final": not is_live, "isLive": is_live}
-        answer["says"] = _says(asked, space.found, is_live)
+        answer["says"] = _says(asked, space, is_live)
         if seen != mark:
             answer["films"] = films_of(studio.runs_dir, asked | {"quick": quick}, beside)
             answer["space"] = space_json(studio.runs_dir, asked, space)
@@ -66,10 +68,10 @@ def _is_live(studio: Studio, asked: dict[str, Any]) -> bool:
     return status is not None and not status.is_final
 
 
-def _says(asked: dict[str, Any], found: str, is_live: bool) -> str:
+def _says(asked: dict[str, Any], space: Space, is_live: bool) -> str:
     if asked.get("index"):
-        return f"{found}, read by the untouched and by the tuned model."
-    return f"{found}, read before the first step and at log-spaced steps" + (
+        return f"{space.found}, read by {'the untouched and by the tuned model' if len(space.models) > 1 else 'one model'}."
+    return f"{space.found}, read before the first step and at log-spaced steps" + (
         "; the run goes on, and new frames come by themselves." if is_live else "."
     )
 

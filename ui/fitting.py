@@ -16,6 +16,7 @@ from core.measuring import RUN
 from core.runs import RunFolder
 from core.sources import fetched_folder, is_here
 from core.uploads import list_uploads
+from ui.data_requests import cancel_job
 from ui.data_view import KIND_NAMES
 from ui.fitting_card import title_of_data
 from ui.html import hint, problem
@@ -63,6 +64,7 @@ def wire_fitting(studio: Studio, page: Page, block: FittingBlock) -> None:
     block.rows.input(bound(about_choice, studio), chosen, block.about, **QUIET)
     page.run.change(bound(about_choice, studio), chosen, block.about, **QUIET)
     block.start.click(bound(start_fitting, studio), chosen, block.measured, **QUIET)
+    block.measured.choose(bound(cancel_job, studio), block.measured, None, **QUIET)
 
 
 def fitting_choices(studio: Studio, run: str | None) -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """The Scores block of the Evaluate tab: a run's scores with their pictures, and the same for any other scored pairs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +115,7 @@ def wire_scores(studio: Studio, page: Page, block: ScoresBlock) -> None:
     block.data.change(lambda chosen: gr.update(value=title_of_start(chosen)), block.data, block.start, **QUIET)
     block.start.click(bound(start_scoring, studio), [page.run, block.data], block.scored, **QUIET)
     # No button of this view asks for anything else than to cancel.
-    block.scored.choose(bound(cancel_scoring, studio), block.scored, None, **QUIET)
+    block.scored.choose(bound(cancel_job, studio), block.scored, None, **QUIET)
 
 
 def list_scored(studio: Studio) -> Any:
@@ -139,8 +138,3 @@ def start_scoring(studio: Studio, run: str | None, chosen: str | None) -> dict[s
         return measure_config("pairs", models, {"data": data, "split": split, "max_rows": MOST_PAIRS})
 
     return ask_job(studio, asked)
-
-
-def cancel_scoring(studio: Studio, value: Mapping[str, Any]) -> None:
-    """End the scoring that the view shows."""
-    cancel_job(studio, value)

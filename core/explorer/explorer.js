@@ -6,7 +6,7 @@ class Explorer {
   constructor(root, source) {
     this.root = root; this.source = source; this.P = source.plotly;
     this.space = null; this.films = []; this.frame = 0; this.position = 0; this.chosen = null; this.picked = []; this.typed = null; this.words = '';
-    this.hidden = new Set(); this.playing = false; this.follows = true; this.drawn = false;
+    this.hidden = new Set(); this.playing = false; this.follows = true; this.drawn = false; this.turn = 0; this.tween = null;
     for (const name of ['says', 'plot', 'side', 'slider', 'told', 'legend', 'player', 'body', 'empty', 'step']) this[name] = root.querySelector(`[data-part=${name}]`);
     this.wire();
   }
@@ -51,7 +51,7 @@ class Explorer {
     const opened = films.map(openFilm);
     this.films = opened.map((film, place) => place ? turnOnto(film, opened[0]) : film);
     this.edge = null;
-    if (isNew) { this.chosen = null; this.picked = []; this.typed = null; this.hidden.clear(); this.follows = true; this.fillColours(); }
+    if (isNew) { this.stand(); this.chosen = null; this.picked = []; this.typed = null; this.hidden.clear(); this.follows = true; this.fillColours(); }
     this.empty.hidden = true; this.body.hidden = false;
     this.slider.max = this.films[0].frames - 1;
     this.player.hidden = this.films[0].frames < 2;
@@ -63,13 +63,13 @@ class Explorer {
   }
 
   say(text) {
-    this.pause(); this.space = null; this.films = [];
+    this.stand(); this.space = null; this.films = [];
     this.empty.textContent = text; this.empty.hidden = false; this.body.hidden = true;
   }
 
   fillColours() {
     const select = this.root.querySelector('select[data-choice=colour]'), before = select.value;
-    const options = [...Object.keys(this.space.groups).map(name => [name, name[0].toUpperCase() + name.slice(1)]), ['cluster', 'Cluster'], ...Object.entries(CONTINUOUS).map(([name, about]) => [name, about.title])];
+    const options = [...Object.keys(this.space.groups).map(name => [name, name[0].toUpperCase() + name.slice(1)]), ['cluster', 'Cluster'], ...Object.entries(CONTINUOUS).filter(([, about]) => !about.ofPairs || this.space.loss).map(([name, about]) => [name, about.title])];
     select.innerHTML = options.map(([name, title]) => `<option value="${escaped(name)}">${escaped(title)}</option>`).join('');
     if (options.some(([name]) => name === before)) select.value = before;
   }
@@ -115,7 +115,7 @@ class Explorer {
     const by = this.value('colour'), [film] = this.films, labels = this.labels();
     if (CONTINUOUS[by]) {
       const values = film[by];
-      return values ? {color: values, colorscale: CONTINUOUS[by].scale, cmin: 0, cmax: by === 'recall' ? 1 : Math.max(0.05, ...values), showscale: true, colorbar: {thickness: 10, len: 0.6, outlinewidth: 0}} : {color: '#94a3b8'};
+      return values ? {color: values, colorscale: CONTINUOUS[by].scale, cmin: 0, cmax: by === 'recall' || by === 'gold' ? 1 : Math.max(0.05, ...values), showscale: true, colorbar: {thickness: 10, len: 0.6, outlinewidth: 0}} : {color: '#94a3b8'};
     }
     if (!labels) return {color: '#94a3b8'};
     this.names = [...new Set(labels)].sort();
@@ -159,7 +159,7 @@ class Explorer {
     this.width = this.plot.offsetWidth;
     // Plotly's own following of the window would take the height away.
     Object.assign(layout, {margin: {l: 4, r: 4, t: 4, b: 4}, width: this.width, height: panels.length > 2 ? 760 : Math.min(620, Math.max(420, this.width * (panels.length > 1 ? 0.5 : 0.62))), paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', dragmode: 'pan', hovermode: 'closest', uirevision: `${this.space.id} ${this.films[0].method} ${panels.length}`, font: {color: ink, size: 12.5, family: 'Inter, system-ui, sans-serif'}, hoverlabel: {bgcolor: style.getPropertyValue('--background-fill-primary') || '#fff', bordercolor: rule, font: {color: ink}, align: 'left'}});
-    this.P.react(this.plot, data, layout, {displaylogo: false, scrollZoom: true, modeBarButtonsToRemove: ['autoScale2d', 'toImage', 'zoomIn2d', 'zoomOut2d']});
+    this.P.react(this.plot, data, layout, {displaylogo: false, scrollZoom: true, plotGlPixelRatio: window.devicePixelRatio || 1, modeBarButtonsToRemove: ['autoScale2d', 'toImage', 'zoomIn2d', 'zoomOut2d']});
     if (!this.drawn) {
       this.drawn = true;
       this.plot.on('plotly_click', event => { const point = event.points.find(each => this.roles[each.curveNumber].role === 'points'); if (point) this.pick(point.pointNumber); });
@@ -227,7 +227,7 @@ class Explorer {
   paint() { if (this.drawn && this.films.length) this.draw(); }
 
   async show(frame, smoothly = false) {
-    const from = this.position, film = this.films[0], turn = (this.turn = (this.turn || 0) + 1);
+    const from = this.position, film = this.films[0], turn = (this.turn += 1);
     this.frame = frame; this.slider.value = frame;
     if (this.shows === 'both') { this.drawTold(); return; }
     if (smoothly && film.texts <= MOST_TWEENED) {
@@ -235,16 +235,21 @@ class Explorer {
       for (let share = 0; share < 1 && turn === this.turn;) {
         share = Math.min(1, (performance.now() - began) / TWEEN_MS);
         this.position = from + (frame - from) * (share * share * (3 - 2 * share));
-        await this.move();
-        this.count = (this.count || 0) + 1;
+        if (HAS_WEBGL) (this.tween ||= new Tween(this)).draw(); else await this.move();
         await new Promise(requestAnimationFrame);
       }
     }
     if (turn !== this.turn) return;
     this.position = frame;
-    await this.move();
-    this.drawTold();
+    // A race's titles and the colours of lines are those of the frame as well.
+    if (this.films.length > 1 || this.value('lines')) this.draw(); else { await this.move(); this.drawTold(); }
+    if (turn === this.turn) this.endTween();
   }
+
+  endTween() { if (this.tween) { this.tween.end(); this.tween = null; } }
+
+  // Nothing moves any more.
+  stand() { this.turn += 1; this.pause(); this.endTween(); }
 
   async play() {
     const film = this.films[0];

@@ -14,6 +14,8 @@ const HAS_WEBGL = (() => {
 const CONTINUOUS = {
   movement: {title: 'Movement', reading: 'How far training has turned each text: 1 minus the cosine of before and after. 0 is unmoved.', scale: 'Viridis'},
   recall: {title: 'Trust in this spot', reading: 'Share of a text\'s ten nearest by cosine that are among its ten nearest on the map. 1: the map tells the truth here.', scale: 'RdYlGn'},
+  gold: {title: 'Gold score', reading: 'What is said of the pairs that a text is in, on average: 1 belongs together, 0 does not. Grey: it is in none.', scale: 'Viridis', ofPairs: true},
+  error: {title: 'Error', reading: 'How far the kept model\'s cosines of a text\'s pairs are from what is said of them, on average. 0 is right. Grey: it is in none.', scale: 'YlOrRd', ofPairs: true},
 };
 
 function bytesOf(packed) {
@@ -34,9 +36,18 @@ function openFilm(sent) {
     }
     film.movement = new Float32Array(bytesOf(sent.movement));
     film.recall = new Float32Array(bytesOf(sent.recall));
+    Object.assign(film, ofPairs(sent.pairs, texts));
     film.clusters = new Uint16Array(bytesOf(sent.clusters));
   }
   return film;
+}
+
+// Each text's mean gold score and mean error over the pairs that it is in, null where it is in none.
+function ofPairs(pairs, texts) {
+  const count = new Array(texts).fill(0), gold = new Array(texts).fill(0), error = new Array(texts).fill(0);
+  for (const [first, second, wanted, , after] of pairs) for (const row of [first, second]) { count[row] += 1; gold[row] += wanted; error[row] += Math.abs(after - wanted); }
+  const mean = sums => sums.map((sum, row) => count[row] ? sum / count[row] : null);
+  return {gold: mean(gold), error: mean(error)};
 }
 
 // Turns and mirrors a film about the origin until its first frame lies as near another film's as can be.

@@ -1,0 +1,67 @@
+// While a film moves, its points are drawn on a plain canvas over plotly's: without a GPU that is several times as fast as WebGL.
+class Tween {
+  constructor(explorer) {
+    const {plot} = explorer, style = getComputedStyle(explorer.root), sharp = window.devicePixelRatio || 1;
+    this.explorer = explorer; this.ink = style.getPropertyValue('--body-text-color') || '#111';
+    this.canvas = document.createElement('canvas');
+    this.canvas.className = 'tween';
+    this.canvas.width = plot.offsetWidth * sharp; this.canvas.height = plot.offsetHeight * sharp;
+    plot.querySelector('.svg-container').append(this.canvas);
+    this.pen = this.canvas.getContext('2d');
+    this.pen.scale(sharp, sharp);
+    plot.classList.add('moving');
+    this.colours = this.coloursOf(explorer.colouring().color); this.opacity = explorer.opacities();
+  }
+
+  end() { this.canvas.remove(); this.explorer.plot.classList.remove('moving'); }
+
+  // One colour for each text: values are looked up on the scale that plotly uses.
+  coloursOf(colour) {
+    const {texts} = this.explorer.space;
+    if (typeof colour === 'string') return texts.map(() => colour);
+    if (typeof colour[0] === 'string') return colour;
+    const {marker} = this.explorer.plot._fullData.find(trace => trace.hovertemplate), ruler = Object.assign(document.createElement('canvas'), {width: 256, height: 1}).getContext('2d'), scale = ruler.createLinearGradient(0, 0, 256, 0);
+    for (const [stop, name] of marker.colorscale) scale.addColorStop(stop, name);
+    ruler.fillStyle = scale; ruler.fillRect(0, 0, 256, 1);
+    const seen = ruler.getImageData(0, 0, 256, 1).data;
+    return Array.from(colour, value => {
+      if (value === null) return '#94a3b8';
+      const at = 4 * Math.min(255, Math.max(0, Math.round(255 * (value - marker.cmin) / (marker.cmax - marker.cmin))));
+      return `rgb(${seen[at]},${seen[at + 1]},${seen[at + 2]})`;
+    });
+  }
+
+  draw() {
+    const {pen, explorer} = this, {plot} = explorer;
+    pen.clearRect(0, 0, plot.offsetWidth, plot.offsetHeight);
+    explorer.panels().forEach((panel, place) => {
+      const name = place ? place + 1 : '', x = plot._fullLayout[`xaxis${name}`], y = plot._fullLayout[`yaxis${name}`];
+      pen.save();
+      pen.beginPath(); pen.rect(x._offset, y._offset, x._length, y._length); pen.clip();
+      this.panel(panel, at => x._offset + x.l2p(at), at => y._offset + y.l2p(at));
+      pen.restore();
+    });
+  }
+
+  panel(panel, across, down) {
+    const {pen, explorer} = this, shown = explorer.coordinates(panel), star = explorer.star(shown), typed = explorer.typedPlaces(panel), radius = explorer.size() / 2;
+    if (explorer.value('lines')) GAP_COLOURS.forEach((colour, bucket) => this.lines(explorer.lineTrace(bucket, panel, shown), colour, 0.6, across, down));
+    for (let row = 0; row < shown.x.length; row += 1) {
+      pen.globalAlpha = typeof this.opacity === 'number' ? this.opacity : this.opacity[row];
+      pen.fillStyle = this.colours[row];
+      pen.beginPath(); pen.arc(across(shown.x[row]), down(shown.y[row]), radius, 0, 2 * Math.PI); pen.fill();
+    }
+    this.lines(star, this.ink, 1, across, down);
+    pen.fillStyle = this.ink; pen.font = '12px Inter, system-ui, sans-serif'; pen.textAlign = 'center';
+    typed.x.forEach((at, row) => { pen.fillText('◆', across(at), down(typed.y[row]) + 4); pen.fillText(explorer.typed.texts[row].slice(0, 36), across(at), down(typed.y[row]) - 10); });
+  }
+
+  lines({x, y}, colour, opacity, across, down) {
+    const {pen} = this;
+    pen.globalAlpha = opacity; pen.strokeStyle = colour; pen.lineWidth = 1;
+    pen.beginPath();
+    for (let at = 0; at + 1 < x.length; at += 3) { pen.moveTo(across(x[at]), down(y[at])); pen.lineTo(across(x[at + 1]), down(y[at + 1])); }
+    pen.stroke();
+    pen.globalAlpha = 1;
+  }
+}
