@@ -49,6 +49,7 @@ from tests.test_indexing import asked, indexed
 
 ROOT = Path(__file__).parent.parent
 QUESTION = "an animal asleep in the warm straw"
+FEW = 4
 
 
 @pytest.fixture(scope="module")
@@ -166,11 +167,13 @@ def test_what_cannot_be_answered_is_one_sentence(warm_runs: Path, request_name: 
 def test_two_hundred_questions_leave_no_handle_and_no_process(texts: RunFolder, warm_runs: Path) -> None:
     search(texts)
     mine, desk = psutil.Process(), desk_process(warm_runs)
-    before = (mine.num_fds(), desk.num_fds(), desk.num_threads(), desk.children())
+    before = (mine.num_fds(), desk.num_fds(), desk.num_threads())
     processes = len(mine.children(recursive=True))
     for number in range(200):
         search(texts, f"{QUESTION} {number}")
-    assert (mine.num_fds(), desk.num_fds(), desk.num_threads(), desk.children()) == before
+    after = (mine.num_fds(), desk.num_fds(), desk.num_threads())
+    # Torch starts a thread more where no other work goes on; a leak would be one a question.
+    assert all(now <= then + FEW for now, then in zip(after, before, strict=True)) and desk.children() == []
     assert len(mine.children(recursive=True)) <= processes
     assert desk_process(warm_runs).pid == desk.pid
 
