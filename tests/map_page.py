@@ -76,6 +76,8 @@ def press_point(page: Page, row: int, panel: int = 0) -> None:
     x, y = points(page, panel)[row]
     page.mouse.move(box["x"] + x - 5, box["y"] + y)
     page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
+    # Nobody presses in the very moment that the pointer arrives.
+    page.wait_for_timeout(200)
     page.mouse.click(box["x"] + x, box["y"] + y)
 
 

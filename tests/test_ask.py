@@ -22,13 +22,13 @@ from tests.conftest import end_supervisor, wait_for
 from ui.ask import (
     NOT_READY,
     ask_question,
-    cancel_reading,
     get_ready,
     keep_pasted,
     list_columns,
     source_choices,
 )
 from ui.ask_card import answers_card, moved_mark
+from ui.data_requests import cancel_job
 from ui.studio import Studio
 
 DEMO = "quick-demo@instant"
@@ -139,7 +139,7 @@ def test_question_while_texts_are_read_or_after_a_cancel_says_so(studio: Studio,
     run = ask(config, alone.places)
     value = {"kind": run.path.parent.name, "name": run.id}
     assert "still being read" in ask_question(alone, value, "anything")
-    cancel_reading(alone, value)
+    cancel_job(alone, value)
     assert run.is_cancelled()
     run.set_status(state="stopped", finished=time.time())
     assert "press Get ready again" in ask_question(alone, value, "anything")

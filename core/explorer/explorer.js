@@ -266,7 +266,8 @@ class Explorer {
 
   pause() { this.playing = false; const button = this.root.querySelector('[data-act=play]'); if (button) button.textContent = '▶ Play'; }
 
-  pick(row) { this.chosen = row; this.paint(); this.tell(); }
+  // The card is there before the map is drawn again, which without a GPU takes longer.
+  pick(row) { this.chosen = row; this.tell(); requestAnimationFrame(() => setTimeout(() => this.paint())); }
 
   async type() {
     const field = this.root.querySelector('[data-part=typed]'), texts = field.value.split('\n').map(text => text.trim()).filter(Boolean).slice(0, 8);

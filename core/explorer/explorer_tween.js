@@ -7,7 +7,8 @@ class Tween {
     this.canvas.className = 'tween';
     this.canvas.width = plot.offsetWidth * sharp; this.canvas.height = plot.offsetHeight * sharp;
     plot.querySelector('.svg-container').append(this.canvas);
-    this.pen = this.canvas.getContext('2d');
+    // It keeps the canvas off the GPU, which where there is none is twice as fast again.
+    this.pen = this.canvas.getContext('2d', {willReadFrequently: true});
     this.pen.scale(sharp, sharp);
     plot.classList.add('moving');
     this.colours = this.coloursOf(explorer.colouring().color); this.opacity = explorer.opacities();
