@@ -27,13 +27,14 @@ def main() -> int:
 
 def serve(runs_dir: Path | None, data_dir: Path | None) -> int:
     """Serve the page; a fault before it stands is a `StudioError`."""
+    from core.hosting import is_hosted
     from core.places import data_dir_from, runs_dir_from
     from core.run_store import ensure_runs_dir, list_runs
     from ui.launch import keep_alive, launch, serves_others
     from ui.studio import Studio
 
     places = ensure_runs_dir(runs_dir_from(runs_dir)), data_dir_from(data_dir)
-    studio = Studio(*places, serves_others=serves_others())
+    studio = Studio(*places, serves_others=serves_others(), is_hosted=is_hosted())
     closed = threading.Event()
     keep_alive(studio.runs_dir, closed)
     page = launch(studio)

@@ -33,6 +33,7 @@ from core.run_store import delete_run, ensure_runs_dir, open_run
 from core.runs import RunFolder, Status
 from core.score_command import score_on
 from core.settings import override
+from core.share_commands import add_share_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_experiment_commands(add)
     add_map_command(add)
+    add_share_commands(add)
     mining = add("mine", mine_negatives, "Give a recipe's or a config.json's pairs mined negatives and write the triplets.")
     mining.add_argument("recipe", metavar="RECIPE_OR_CONFIG.json")
     mining.add_argument("--size", choices=("instant", "laptop", "book"))

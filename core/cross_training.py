@@ -14,7 +14,7 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncode
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 from transformers import PrinterCallback
 
-from core.base_models import BASE_MODELS, bundled_folder, model_folder
+from core.base_models import bundled_folder, model_folder
 from core.checkpoints import BestCheckpoint, forget_checkpoints, save_model
 from core.config import RunConfig
 from core.cross_encoders import Told, score_jointly
@@ -23,6 +23,7 @@ from core.evaluation import EvaluationSet, score_record, some_of, write_score
 from core.events import EvaluationEvent, NoticeEvent
 from core.live_evaluation import Course, LiveEvaluation, Measurement
 from core.machine import Machine
+from core.model_catalogue import pair_length
 from core.models import leave_mixed_precision
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
@@ -40,7 +41,7 @@ from core.training import (
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
 from core.training_watch import TrainingWatch, Watching
 
-DEFAULT_LENGTH, LIVE_PAIRS = 128, 200
+LIVE_PAIRS = 200
 
 
 def train_cross_encoder(log: RunLog) -> None:
@@ -80,13 +81,12 @@ def load_fresh(config: RunConfig, runs_dir: Path, machine: Machine) -> CrossEnco
         ModelError: it is not here, or cannot be read.
     """
     name = config.base_model
-    longest = BASE_MODELS[name].max_seq_length if name in BASE_MODELS else DEFAULT_LENGTH
     folder = bundled_folder() if name == "all-minilm-l6-v2" else model_folder(name, runs_dir)
     try:
         return CrossEncoder(
             str(folder),
             num_labels=1,
-            max_length=config.max_seq_length or min(DEFAULT_LENGTH, longest),
+            max_length=config.max_seq_length or pair_length(name),
             device=machine.device,
             local_files_only=True,
             trust_remote_code=False,

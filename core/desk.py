@@ -30,6 +30,7 @@ from core.errors import ConfigError, MachineError, StudioError, one_sentence
 from core.locks import lock
 from core.machine import usable_cores
 from core.processes import is_alive, start_time, step_back
+from core.visitors import shelf_of
 
 IDLE_SECONDS, LOOK_SECONDS = 300.0, 1.0
 MOST_SECONDS = 120.0
@@ -118,6 +119,7 @@ class Desk:
             asked = json.loads(message)
             deadline = Deadline(min(float(asked["seconds"]), MOST_SECONDS))
             self._hung_at = deadline.until + GRACE_SECONDS
+            self.shelf.serve(shelf_of(self.runs_dir, str(asked.get("owner", ""))))
             torch.set_num_threads(1 if (self.folder / BUSY).exists() else usable_cores())
             return json.dumps({"answer": _handler(str(asked["request"]))(self.shelf, asked["values"], deadline)}).encode()
         except StudioError as error:

@@ -24,6 +24,7 @@ from core.errors import ConfigError, DataError, DivergenceError, MachineError, M
 from core.files import read_json
 from core.launching import ensure_supervisor
 from core.processes import is_alive
+from core.visitors import owner_of_shelf, studio_of
 
 DESK, NOTE, WANTED, BUSY = ".desk", "desk.json", "wanted", "busy"
 HOST = "127.0.0.1"
@@ -45,11 +46,12 @@ def ask_desk(runs_dir: Path, request: str, values: Mapping[str, Any], seconds: f
         MachineError: it cannot be started, is too slow, or died twice.
         StudioError: what the desk says is wrong, such as a model that was deleted.
     """
-    message = json.dumps({"request": request, "values": dict(values), "seconds": seconds}).encode()
+    asked = {"request": request, "values": dict(values), "seconds": seconds, "owner": owner_of_shelf(runs_dir)}
+    message = json.dumps(asked).encode()
     if len(message) > MOST_ASKED_BYTES:
         raise ConfigError("", "This is too long to be asked at once; ask with fewer or shorter texts.")
     for _ in range(2):
-        desk = _find_desk(runs_dir)
+        desk = _find_desk(studio_of(runs_dir))
         try:
             said = _exchange(desk, message, time.monotonic() + seconds)
         except (ConnectionError, EOFError, AuthenticationError):
@@ -74,7 +76,7 @@ def wake_desk(runs_dir: Path) -> None:
         RunError: the supervisor cannot be started.
     """
     ensure_supervisor(runs_dir)
-    folder = runs_dir / DESK
+    folder = studio_of(runs_dir) / DESK
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / WANTED).touch()
 

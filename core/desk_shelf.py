@@ -61,7 +61,7 @@ class SearchSide:
 class SearchIndex:
     """Texts that can be searched, by one model or two."""
 
-    name: str
+    folder: Path
     texts: pa.ChunkedArray
     sides: tuple[SearchSide, ...]
 
@@ -70,9 +70,13 @@ class Shelf:
     """Keeps what was used last; whatever changed on the disk meanwhile is read again."""
 
     def __init__(self, runs_dir: Path) -> None:
-        self.places = Places(None, runs_dir)
+        self.serve(runs_dir)
         self._models: OrderedDict[str, KeptModel] = OrderedDict()
         self._index: SearchIndex | None = None
+
+    def serve(self, runs_dir: Path) -> None:
+        """Look up names in this runs folder from now on: a visitor's, where several share a studio."""
+        self.places = Places(None, runs_dir)
 
     def model(self, name: str) -> KeptModel:
         """Return a model by its name, read from the disk unless it is at hand and unchanged.
@@ -102,7 +106,7 @@ class Shelf:
         assert self.places.runs_dir is not None
         folder = self.places.runs_dir / MEASURED / name
         answer = read_json(folder / ANSWER) if INDEX_NAME.fullmatch(name) else None
-        if self._index is None or self._index.name != name or answer is None:
+        if self._index is None or self._index.folder != folder or answer is None:
             self._index = None
             try:
                 self._index = _open_index(folder, answer or {})
@@ -122,4 +126,4 @@ def _open_index(folder: Path, answer: dict[str, list[dict[str, str]]]) -> Search
         # As a private copy, of which nothing is ever written: torch does not take what is read-only.
         vectors = torch.from_numpy(np.load(folder / VECTORS[place], mmap_mode="c"))
         sides.append(SearchSide(model["name"], model["label"], model["mark"], vectors))
-    return SearchIndex(folder.name, pq.read_table(folder / TEXTS)["text"], tuple(sides))
+    return SearchIndex(folder, pq.read_table(folder / TEXTS)["text"], tuple(sides))

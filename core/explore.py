@@ -23,6 +23,7 @@ from core.prompts import QUERY
 from core.run_store import open_run
 from core.spaces import Space, index_space, run_space
 from core.umap_places import UmapChoice, umap_film, warm_up
+from core.visitors import studio_of
 
 METHODS = ("pca", "umap")
 FORMAT_VERSION = 1
@@ -226,7 +227,7 @@ def warm(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
 def _is_busy(shelf: Shelf) -> bool:
     """Tell whether a worker does something."""
     assert shelf.places.runs_dir is not None
-    return (shelf.places.runs_dir / DESK / BUSY).exists()
+    return (studio_of(shelf.places.runs_dir) / DESK / BUSY).exists()
 
 
 def pack(values: np.ndarray) -> str:

@@ -11,18 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from core.fitting_kinds import SEED
+from core.verdict import drawn_counts, draws_for
 
-RESAMPLES, AT_ONCE = 1_000, 100
 TAIL_PERCENT = 2.5
 Kept = Mapping[str, Any]
 Figures = dict[str, np.ndarray]
 
 
 def intervals(before: Mapping[str, Kept], after: Mapping[str, Kept]) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of after − before of each figure that rows were kept for, by percentiles of 1,000 resamples.
+    """Return the 95 % interval of after − before of each figure that rows were kept for, from the draws of `verdict`.
 
-    Each resample takes the same rows for both models, thresholds found again in it (Efron and Tibshirani 1993, chapter 13).
+    Each draw takes the same rows for both models, thresholds found again in it (Efron and Tibshirani 1993, chapter 13).
 
     Args:
         before: what the first model's measure kept of its rows, by the names of `STATISTICS`.
@@ -33,7 +32,8 @@ def intervals(before: Mapping[str, Kept], after: Mapping[str, Kept]) -> dict[str
         if kept not in before or kept not in after:
             continue
         differences: dict[str, list[np.ndarray]] = {}
-        for counts in _resamples(_row_count(before[kept])):
+        rows = len(next(iter(before[kept].values())))
+        for counts in drawn_counts(rows, draws_for(rows)):
             first, second = figures_of(before[kept], counts), figures_of(after[kept], counts)
             for name in first.keys() & second.keys():
                 differences.setdefault(name, []).append(second[name] - first[name])
@@ -43,24 +43,14 @@ def intervals(before: Mapping[str, Kept], after: Mapping[str, Kept]) -> dict[str
     return found
 
 
-def _row_count(kept: Kept) -> int:
-    return len(next(iter(kept.values())))
-
-
-def _resamples(rows: int) -> list[np.ndarray]:
-    """Return how often each row was drawn, in parts of (100, rows)."""
-    rng = np.random.default_rng(SEED)
-    return [rng.multinomial(rows, np.full(rows, 1 / rows), size=AT_ONCE) for _ in range(RESAMPLES // AT_ONCE)]
-
-
 def mean_figures(kept: Kept, counts: np.ndarray) -> Figures:
-    """Return the mean of each figure's rows, (resamples,), where `counts`, (resamples, rows), says how often a row is taken."""
+    """Return the mean of each figure's rows, (draws,), where `counts`, (draws, rows), says how often a row is taken."""
     total = counts.sum(axis=1)
     return {name: counts @ np.asarray(values, dtype=np.float64) / total for name, values in kept.items()}
 
 
 def ranked_figures(kept: Kept, counts: np.ndarray) -> Figures:
-    """Return `ap`, `f1` and `accuracy` of pairs ordered by their scores, each (resamples,), 0..1.
+    """Return `ap`, `f1` and `accuracy` of pairs ordered by their scores, each (draws,), 0..1.
 
     A threshold can lie between two different scores only; so pairs of one score are let in together.
     """
@@ -84,12 +74,11 @@ def ranked_figures(kept: Kept, counts: np.ndarray) -> Figures:
 
 
 def class_figures(kept: Kept, counts: np.ndarray) -> Figures:
-    """Return `accuracy` and `macro_f1` of found labels, each (resamples,), 0..1; a label that nobody has or finds is left out."""
+    """Return `accuracy` and `macro_f1` of found labels, each (draws,), 0..1; a label that nobody has or finds is left out."""
     gold, found = np.asarray(kept["gold"]), np.asarray(kept["found"])
     classes = np.union1d(gold, found)
     is_gold, is_found = gold[:, None] == classes, found[:, None] == classes
-    weights = counts.astype(np.float64)
-    hits, wanted, said = weights @ (is_gold & is_found), weights @ is_gold, weights @ is_found
+    hits, wanted, said = counts @ (is_gold & is_found), counts @ is_gold, counts @ is_found
     there = (wanted + said) > 0
     scores = np.where(there, 2 * hits / np.maximum(wanted + said, 1), 0.0)
     return {"accuracy": hits.sum(axis=1) / counts.sum(axis=1), "macro_f1": scores.sum(axis=1) / there.sum(axis=1)}

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from core.config import RunConfig
 from core.data_catalogue import DATA_SETS
 from core.files import read_json, write_json
+from core.hosting import check_work
 from core.hub_models import model_job_folder
 from core.measuring import ANSWER, MEASURED, is_timed, measured_folder
 from core.places import Places
@@ -78,6 +79,7 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
         RunError: its folder cannot be written.
     """
     run = RunFolder(job_folder(config, places))
+    check_work(config, run.runs_dir)
     status = run.status()
     if status is None:
         shutil.rmtree(run.path, ignore_errors=True)

@@ -15,6 +15,7 @@ from core.prepared import MINED, PREPARED
 from core.processes import Child, is_alive, spawn_detached
 from core.quick_jobs import LOOKED, TRIED
 from core.runs import RunFolder
+from core.visitors import studio_of
 
 DEVICE, QUICK = "device", "quick"
 # Lanes whose workers need torch: they are forked from the preloaded libraries.
@@ -84,11 +85,12 @@ _starting = threading.Lock()
 
 
 def ensure_supervisor(runs_dir: Path) -> None:
-    """Start a supervisor unless one is at work; two started at once settle it by the lock.
+    """Start a supervisor unless one is at work; two started at once settle it by the lock. A visitor's folder has the studio's.
 
     Raises:
         RunError: its log cannot be written, or there is no room for a process.
     """
+    runs_dir = studio_of(runs_dir)
     # Two visitors may press at the same moment: the second finds the first one's.
     with _starting:
         mine = _started.get(runs_dir)

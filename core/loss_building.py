@@ -3,24 +3,28 @@
 import os
 import shutil
 import zlib
+from collections.abc import Mapping
 from inspect import signature
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
+from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.losses import BatchHardTripletLossDistanceFunction, TripletDistanceMetric
 from sentence_transformers.sentence_transformer.modules import Normalize
 
 from core.conversions import delete_words
-from core.cross_encoders import load_cross_encoder, score_jointly
+from core.cross_encoders import Told, load_cross_encoder, score_jointly
 from core.errors import ConfigError
-from core.examples import DAMAGED_PAIRS, PLAIN_TEXTS
+from core.examples import DAMAGED_PAIRS
 from core.language_modelling import MaskedLanguageModelLoss
-from core.losses import loss_spec
+from core.losses import loss_numbers, loss_spec, sampler_name
 from core.model_parts import freeze_layers
 from core.models import load_plain
 from core.negatives import telling
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
     from core.training_run import TrainingRun
 
 TEACHER_BATCH = 64
+OUR_SAMPLERS: Mapping[str, type[DefaultBatchSampler]] = MappingProxyType(
+    {sampler.__name__: sampler for sampler in (BucketedBatchSampler, BucketedNoDuplicatesBatchSampler)}
+)
 # Candidates of the other processes' batches count among the negatives.
 GATHER = "gather_across_devices"
 
@@ -92,22 +99,25 @@ def _teacher_vectors(run: "TrainingRun", texts: list[str]) -> np.ndarray:
 
 
 def _margins(run: "TrainingRun", frame: pd.DataFrame) -> np.ndarray:
-    """Return by how much the cross-encoder prefers each positive to its negative, (triplets,).
-
-    An embedding of length 1 gives dot products of -1..1, so its margins are those of the scores 0..1; otherwise of the logits.
-    """
+    """Return by how much the teacher prefers each positive to its negative, (triplets,)."""
     teacher = load_cross_encoder(run.settings["teacher"], run.log.run.runs_dir, run.machine.device, "teacher")
-    bounded = any(isinstance(module, Normalize) for module in run.model)
-    scores: list[np.ndarray] = []
 
     def told(done: int, total: int) -> None:
         run.log.raise_if_stopped()
-        run.log.progress("The cross-encoder scores the triplets", len(scores) * len(frame) + done, 2 * len(frame))
+        run.log.progress("The cross-encoder scores the triplets", done, total)
 
-    for column in ("positive", "negative"):
-        pairs = list(zip(frame["anchor"], frame[column], strict=True))
-        scores.append(score_jointly(teacher, pairs, told, logits=not bounded, precision=run.machine.precision))
-    margins: np.ndarray = scores[0] - scores[1]
+    return margins_of(teacher, frame, run.model, run.machine.precision, told)
+
+
+def margins_of(teacher: CrossEncoder, frame: pd.DataFrame, model: SentenceTransformer, precision: str, told: Told) -> np.ndarray:
+    """Return by how much a cross-encoder prefers each positive to its negative, (triplets,).
+
+    An embedding of length 1 gives dot products of -1..1, so its margins are those of the scores 0..1; otherwise of the logits.
+    """
+    bounded = any(isinstance(module, Normalize) for module in model)
+    pairs = [pair for column in ("positive", "negative") for pair in zip(frame["anchor"], frame[column], strict=True)]
+    scores = score_jointly(teacher, pairs, told, logits=not bounded, precision=precision)
+    margins: np.ndarray = scores[: len(frame)] - scores[len(frame) :]
     return margins
 
 
@@ -131,11 +141,7 @@ def build_loss(run: "TrainingRun") -> torch.nn.Module:
 
 def _build_inner(run: "TrainingRun") -> torch.nn.Module:
     spec, model = loss_spec(run.config.loss), run.model
-    needs: dict[str, Any] = {
-        parameter.name: int(value) if parameter.whole else value
-        for parameter in spec.parameters
-        if (value := run.config.loss_params.get(parameter.name, parameter.default)) is not None
-    }
+    needs: dict[str, Any] = dict(loss_numbers(spec.id, run.config.loss_params))
     if spec.cosine_distance:
         triplet = spec.class_name == "TripletLoss"
         needs["distance_metric"] = (
@@ -148,23 +154,27 @@ def _build_inner(run: "TrainingRun") -> torch.nn.Module:
     if spec.id == "masked-language-model":
         return MaskedLanguageModelLoss(model, **needs)
     if spec.id == "denoising":
-        return _build_denoising(run)
+        folder = run.log.run.path / "checkpoints" / f"start-{os.getpid()}"
+        return build_denoising(model, folder, run.config.frozen_layers or 0)
     loss = getattr(losses, spec.class_name)
     if team_size() > 1 and GATHER in signature(loss.__init__).parameters:
         needs[GATHER] = True
     return loss(model, **needs)  # type: ignore[no-any-return]
 
 
-def _build_denoising(run: "TrainingRun") -> torch.nn.Module:
-    """Build TSDAE's loss, its decoder tied to the encoder: the library reads the decoder from a folder, so one is written."""
-    folder = run.log.run.path / "checkpoints" / f"start-{os.getpid()}"
-    transformer = run.model[0].auto_model
+def build_denoising(model: SentenceTransformer, folder: Path, frozen_layers: int) -> torch.nn.Module:
+    """Build TSDAE's loss, its decoder tied to the encoder: the library reads the decoder from a folder, so one is written.
+
+    Raises:
+        ConfigError: the model's kind cannot be a decoder.
+    """
+    transformer = model[0].auto_model
     transformer.save_pretrained(str(folder))
-    run.model.tokenizer.save_pretrained(str(folder))
+    model.tokenizer.save_pretrained(str(folder))
     named = transformer.config._name_or_path
     transformer.config._name_or_path = str(folder)
     try:
-        loss = losses.DenoisingAutoEncoderLoss(run.model, tie_encoder_decoder=True)
+        loss = losses.DenoisingAutoEncoderLoss(model, tie_encoder_decoder=True)
     except (ValueError, AttributeError, KeyError) as error:
         raise ConfigError(
             "loss", f"denoising needs a model whose kind can be a decoder, such as BERT ({type(error).__name__}); choose simcse."
@@ -173,21 +183,12 @@ def _build_denoising(run: "TrainingRun") -> torch.nn.Module:
         transformer.config._name_or_path = named
         shutil.rmtree(folder, ignore_errors=True)
     # Tying takes the decoder's weights, which are trained from the bottom up.
-    freeze_layers(run.model, run.config.frozen_layers or 0)
+    freeze_layers(model, frozen_layers)
     built: torch.nn.Module = loss
     return built
 
 
 def batch_sampler(run: "TrainingRun") -> str | type[DefaultBatchSampler]:
-    """Return the sampler: ours, or the library's name of its own.
-
-    Equal texts come apart where they would be false negatives, and the texts of a class together where the loss asks for it;
-    else `sampler` says whether texts of like length do.
-    """
-    spec = loss_spec(run.config.loss)
-    if spec.by_label:
-        return "group_by_label"
-    apart = spec.in_batch_negatives and run.prepared.shape != PLAIN_TEXTS
-    if run.settings["sampler"] == "bucketed":
-        return BucketedNoDuplicatesBatchSampler if apart else BucketedBatchSampler
-    return "no_duplicates" if apart else "batch_sampler"
+    """Return the sampler: ours, or the library's name of its own."""
+    name = sampler_name(run.config.loss, run.prepared.shape, run.settings["sampler"])
+    return OUR_SAMPLERS.get(name, name)

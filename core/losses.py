@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from core.conversions import CONVERSIONS, shapes_from
 from core.errors import ConfigError
-from core.examples import POSITIVE_PAIRS, TRIPLETS
+from core.examples import PLAIN_TEXTS, POSITIVE_PAIRS, TRIPLETS
 from core.loss_entries import PAIR_LOSSES
 from core.loss_spec import LossSpec
 from core.text_losses import TEXT_LOSSES
@@ -33,6 +33,27 @@ def check_loss_params(loss: str, given: Mapping[str, float]) -> None:
         if not low <= value <= high or (whole and value != int(value)):
             kind = "a whole number" if whole else "a number"
             raise ConfigError("loss_params", f"{name} is {value:g}; choose {kind} from {low:g} to {high:g}.")
+
+
+def loss_numbers(loss: str, given: Mapping[str, float]) -> dict[str, float]:
+    """Return a loss's own numbers by name, as its class takes them: what is given, else the catalogue's."""
+    values = ((parameter, given.get(parameter.name, parameter.default)) for parameter in loss_spec(loss).parameters)
+    return {parameter.name: int(value) if parameter.whole else value for parameter, value in values if value is not None}
+
+
+def sampler_name(loss: str, shape: str, sampler: str) -> str:
+    """Return the name of the sampler that makes a loss's batches: a class of `core.sampling`, or one of the library's own.
+
+    Equal texts come apart where they would be false negatives, and the texts of a class together where the loss asks for it;
+    else `sampler`, "bucketed" or "shuffled", says whether texts of like length do.
+    """
+    spec = loss_spec(loss)
+    if spec.by_label:
+        return "group_by_label"
+    apart = spec.in_batch_negatives and shape != PLAIN_TEXTS
+    if sampler == "bucketed":
+        return "BucketedNoDuplicatesBatchSampler" if apart else "BucketedBatchSampler"
+    return "no_duplicates" if apart else "batch_sampler"
 
 
 def losses_for(row_kind: str, static: bool) -> list[LossSpec]:

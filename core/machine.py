@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from core.files import read_json, write_json
+from core.visitors import studio_of
 
 CPU_BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 MACHINE_FILE = ".machine.json"
@@ -63,13 +64,13 @@ def read_machine(runs_dir: Path | None = None) -> Machine:
 
 def kept_gain(machine: Machine, runs_dir: Path) -> float | None:
     """Return how many times as fast as fp32 bf16 was when it was measured on this very CPU, or None."""
-    kept = read_json(runs_dir / MACHINE_FILE) or {}
+    kept = read_json(studio_of(runs_dir) / MACHINE_FILE) or {}
     return float(kept["bf16_gain"]) if kept.get("measured_on") == _measured_on(machine) else None
 
 
 def keep_gain(machine: Machine, runs_dir: Path, gain: float) -> None:
     """Keep a measured gain for every later run of the folder."""
-    write_json(runs_dir / MACHINE_FILE, {"measured_on": _measured_on(machine), "bf16_gain": round(gain, 3)})
+    write_json(studio_of(runs_dir) / MACHINE_FILE, {"measured_on": _measured_on(machine), "bf16_gain": round(gain, 3)})
 
 
 def _measured_on(machine: Machine) -> list[Any]:

@@ -7,6 +7,8 @@ from types import MappingProxyType
 # A table of word vectors; a language model that never saw sentences compared; a sentence embedding model; fresh weights.
 STATIC, PRETRAINED, SENTENCE, RANDOM = "static", "pretrained", "sentence", "random"
 KINDS = (STATIC, PRETRAINED, SENTENCE, RANDOM)
+# Two texts that a cross-encoder reads at once are cut after so many tokens, unless a person says otherwise.
+PAIR_LENGTH = 128
 NO_PROMPTS: Mapping[str, str] = MappingProxyType({})
 E5_PROMPTS: Mapping[str, str] = MappingProxyType({"query": "query: ", "passage": "passage: "})
 
@@ -218,3 +220,8 @@ SENTENCE_MODELS = (
 BASE_MODELS: Mapping[str, BaseModelSpec] = MappingProxyType(
     {spec.id: spec for spec in (*SHIPPED_MODELS, *PRETRAINED_MODELS, *SENTENCE_MODELS)}
 )
+
+
+def pair_length(base_model: str) -> int:
+    """Return after how many tokens a cross-encoder made of this model cuts its two texts by itself."""
+    return min(PAIR_LENGTH, BASE_MODELS[base_model].max_seq_length if base_model in BASE_MODELS else PAIR_LENGTH)

@@ -70,7 +70,8 @@ def _build(base_model: str, runs_dir: Path, device: str, seed: int) -> SentenceT
     if base_model in BUILDERS:
         return BUILDERS[base_model](device, seed)
     try:
-        return _load_folder(model_folder(base_model, runs_dir), base_model, device)
+        spec = spec_of(base_model)
+        return load_folder(model_folder(base_model, runs_dir), (spec and spec.pooling) or "mean", device)
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError) as error:
         if is_disk_full(error):
             raise
@@ -79,16 +80,15 @@ def _build(base_model: str, runs_dir: Path, device: str, seed: int) -> SentenceT
         ) from error
 
 
-def _load_folder(folder: Path, base_model: str, device: str) -> SentenceTransformer:
+def load_folder(folder: Path, pooling: str, device: str) -> SentenceTransformer:
+    """Load a saved model in fp32; one that was never made for sentences gets `pooling`."""
     if (folder / "modules.json").is_file():
         return SentenceTransformer(
             str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=dict(SAFELY)
         )
     offline = {"local_files_only": True, "trust_remote_code": False}
     reader = Transformer(str(folder), model_kwargs=SAFELY | offline, config_kwargs=dict(offline), processor_kwargs=dict(offline))
-    spec = spec_of(base_model)
-    pooling = Pooling(reader.get_embedding_dimension(), (spec and spec.pooling) or "mean")
-    return SentenceTransformer(modules=[reader, pooling], device=device)
+    return SentenceTransformer(modules=[reader, Pooling(reader.get_embedding_dimension(), pooling)], device=device)
 
 
 def build_static_minilm(device: str, seed: int = 42) -> SentenceTransformer:
@@ -110,7 +110,7 @@ def build_static_random(device: str, seed: int) -> SentenceTransformer:
 
 def build_random_minilm(device: str, seed: int) -> SentenceTransformer:
     """Build MiniLM with 2 layers and weights that never saw a text, drawn from `seed`."""
-    model = _load_folder(bundled_folder(), "all-minilm-l6-v2", device)
+    model = load_folder(bundled_folder(), "mean", device)
     transformer = transformer_of(model)
     transformer.encoder.layer = torch.nn.ModuleList(layers_of(model)[:RANDOM_LAYERS])
     transformer.config.num_hidden_layers = RANDOM_LAYERS

@@ -19,6 +19,7 @@ from core.locks import lock
 from core.processes import START_TIME_SLACK_SECONDS
 from core.run_store import list_runs
 from core.runs import RunFolder, Status
+from core.visitors import shelves, studio_of
 
 RESUMABLE_STATES = ("stopped", "interrupted", "failed")
 MEMORY = "memory"
@@ -63,17 +64,19 @@ def queue_of(listed: Sequence[Listed]) -> Queue:
 
 
 def read_queue(runs_dir: Path) -> Queue:
-    """Return the queue of a runs folder."""
-    return queue_of(list_runs(runs_dir))
+    """Return the queue that a runs folder's work waits in; where visitors share a studio it is one for all of them."""
+    return queue_of([each for shelf in shelves(studio_of(runs_dir)) for each in list_runs(shelf)])
 
 
 def move(run: RunFolder, up: bool) -> None:
-    """Exchange a waiting run with its neighbour; the first goes no higher, and what has begun meanwhile is left alone.
+    """Exchange a waiting run with its neighbour of one runs folder; the first goes no higher, what has begun is left alone.
+
+    A visitor of a shared studio changes the order of their own runs alone: all places that others have stay.
 
     Raises:
         RunError: the run does not wait any more, or one of the two starts from what the other makes.
     """
-    order = [*read_queue(run.runs_dir).waiting]
+    order = [each for each in read_queue(run.runs_dir).waiting if each[0].runs_dir == run.runs_dir]
     here = next((place for place, (each, _) in enumerate(order) if each.id == run.id), None)
     if here is None:
         raise RunError(f"Run {run.id} does not wait any more; it has begun or ended, so it has no place to change.")

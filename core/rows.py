@@ -1,6 +1,7 @@
 """Rows as they are trained on: a choice of data sets is read from its files, cleaned and counted."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from core.columns import as_name, check_columns, guess_columns
 from core.data_catalogue import DATA_SETS, data_parts
 from core.errors import DataError, MissingDataError
+from core.hosting import row_limit
 from core.places import Places
 from core.row_reader import RowReader
 from core.sources import HEAD_ROWS, Table, open_table
@@ -80,33 +82,34 @@ def load_rows(asked: Asked, places: Places, watcher: Watcher | None = None) -> R
 def _load_part(name: str, asked: Asked, places: Places, watcher: Watcher) -> Rows:
     table = open_table(name, asked.split, places)
     chunks, reader, done = [], None, 0
+    limit = row_limit(places.runs_dir) or sys.maxsize
+    most = min(asked.max_rows or limit, limit)
     for chunk in table.chunks():
         if reader is None and len(chunk):
             columns = check_columns(asked.columns, table.columns, table.where) if asked.columns else None
             reader = RowReader(columns or guess_columns(chunk.slice(0, HEAD_ROWS), table.where), table.where)
         if reader is None:
             continue
-        chunk = chunk.slice(0, asked.max_rows - done) if asked.max_rows else chunk
+        chunk = chunk.slice(0, most - done)
         start = done
         chunks.append(reader.read(chunk, lambda index, start=start: table.row_number(start + index)))  # type: ignore[misc]
         done += len(chunk)
         if len(chunks) == 1:
             watcher.on_first(_as_frame(chunks[0], reader)[0], reader.kind)
         watcher.on_rows(done, _expected_rows(table, chunk, done))
-        if asked.max_rows and done >= asked.max_rows:
+        if done >= most:
             break
     if reader is None:
         raise DataError(f"{table.where} has a header and no rows; add rows.")
-    until = table.row_number(done - 1) if asked.max_rows and done >= asked.max_rows else None
+    until = table.row_number(done - 1) if done >= most else None
     clean = pa.concat_tables(chunks)
     if not len(clean):
         raise DataError(f"{table.where} has no row with {_needs(reader)}; check its columns.")
     frame, notes, sha256 = _as_frame(clean, reader)
     found = "the sample that ships with the studio" if name == "sample" else table.where
     guessed = () if asked.columns or name in DATA_SETS else _guess_note(reader)
-    return Rows(
-        frame, reader.kind, found, sha256, dict(reader.dropped), (*table.notes, *guessed, *_ragged_note(table, until), *notes)
-    )
+    told = (*table.notes, *guessed, *_cut_note(done, limit), *_ragged_note(table, until), *notes)
+    return Rows(frame, reader.kind, found, sha256, dict(reader.dropped), told)
 
 
 def _as_frame(clean: pa.Table, reader: RowReader) -> tuple[pd.DataFrame, tuple[str, ...], str]:
@@ -148,6 +151,10 @@ def _guess_note(reader: RowReader) -> tuple[str, ...]:
     """Say which column was taken for what, where its name does not say so itself."""
     taken = [f"{column} as {role}" for role, column in reader.columns.items() if as_name(column) != role]
     return (f"columns are guessed: {', '.join(taken)[:120]}; correct them under Columns and rows",) if taken else ()
+
+
+def _cut_note(done: int, limit: int) -> tuple[str, ...]:
+    return (f"the first {limit:,} rows are read, the most on this shared studio",) if done >= limit else ()
 
 
 def _ragged_note(table: Table, until: int | None) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from core.config import TRAINING_KINDS, RunConfig
 from core.errors import RunError, is_disk_full
 from core.files import read_json, write_json
+from core.hosting import LIMITS, check_work
 from core.runs import RUN_ID, RunFolder, Status
+from core.visitors import owner_of, owner_of_shelf, shelf_of
 
 
 def ensure_runs_dir(runs_dir: Path) -> Path:
@@ -39,7 +41,11 @@ def create_run(runs_dir: Path, config: RunConfig, data_dir: Path | None, by_hand
         RunError: the folder cannot be written.
     """
     clock = time.strftime("%Y%m%d-%H%M%S", time.localtime())
-    name = f"{clock}-{config.recipe or config.loss}-{secrets.token_hex(3)}"
+    is_visitors = bool(owner_of_shelf(runs_dir))
+    if is_visitors and sum(not status.is_final for _, status in list_runs(runs_dir)) >= LIMITS.open_runs:
+        raise RunError(f"{LIMITS.open_runs} of your runs wait or go on, the most on this shared studio; wait for one to end.")
+    # A visitor's run has a name that nobody can guess.
+    name = secrets.token_hex(16) if is_visitors else f"{clock}-{config.recipe or config.loss}-{secrets.token_hex(3)}"
     return create_folder(runs_dir / name, config, data_dir, by_hand)
 
 
@@ -47,8 +53,11 @@ def create_folder(path: Path, config: RunConfig, data_dir: Path | None, by_hand:
     """Make a folder of queued work.
 
     Raises:
+        ConfigError: a visitor of a shared studio may not ask for it.
         RunError: it cannot be written.
     """
+    runs_dir = RunFolder(path).runs_dir
+    check_work(config, runs_dir)
     # Filled beside its place: nobody may find a run that has no status yet.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(3)}.part")
     status = Status(
@@ -59,6 +68,7 @@ def create_folder(path: Path, config: RunConfig, data_dir: Path | None, by_hand:
         data_dir=str(data_dir) if data_dir else None,
         after=config.after,
         by_hand=by_hand,
+        owner=owner_of_shelf(runs_dir),
     )
     try:
         for folder in (
@@ -93,6 +103,20 @@ def open_run(runs_dir: Path, name: str) -> RunFolder:
         if alike:
             raise RunError(f"'{name[:60]}' fits {len(alike)} runs; write more of the id.")
     raise RunError(f"There is no run '{name[:60]}'; see python -m core list runs, or the Runs tab.")
+
+
+def open_owned(studio_dir: Path, name: str, token: str) -> RunFolder:
+    """Return a visitor's own run by its whole id; nobody else's, and nothing of the studio's own folder.
+
+    Raises:
+        RunError: there is none; another visitor's gives the same answer.
+    """
+    owner = owner_of(token)
+    run = RunFolder(shelf_of(studio_dir, owner) / name) if RUN_ID.fullmatch(name) else None
+    status = run.status() if run else None
+    if run is None or status is None or status.owner != owner:
+        raise RunError("There is no such run of yours; see the Runs tab.")
+    return run
 
 
 def iter_runs(runs_dir: Path) -> Iterator[RunFolder]:

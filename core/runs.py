@@ -24,7 +24,8 @@ RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{3,79}")
 class Status:
     """What `status.json` says. Times are seconds since 1970; `rank` orders the queue, lowest first; `after` is waited for.
 
-    What is started `by_hand` is no supervisor's to start.
+    What is started `by_hand` is no supervisor's to start. `owner` is the SHA-256 of a visitor's token, where visitors share.
+    `opened_from` names the file of a run that came from elsewhere.
     """
 
     state: str
@@ -40,6 +41,8 @@ class Status:
     has_model: bool = False
     after: str | None = None
     by_hand: bool = False
+    owner: str = ""
+    opened_from: str = ""
     error: dict[str, Any] = field(default_factory=dict)
 
     @property

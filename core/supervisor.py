@@ -21,6 +21,8 @@ from core.memory_events import memory_kills
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.run_store import iter_runs
 from core.runs import RunFolder, Status
+from core.sweeping import Sweeper
+from core.visitors import shelves
 
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
@@ -34,7 +36,7 @@ KILLED = -9
 
 
 class Supervisor:
-    """Keeps one runs folder: starts what is queued, one at a time, and writes the last word on what died."""
+    """Keeps a runs folder and its visitors': starts what is queued, one at a time, and writes the last word on what died."""
 
     def __init__(self, runs_dir: Path, fork: bool) -> None:
         self.runs_dir = runs_dir
@@ -42,12 +44,12 @@ class Supervisor:
         self.ready = threading.Event()
         self.broken = ""
         self.desk = DeskKeeper(runs_dir, fork)
-        self.children: dict[str, Child] = {}
-        self.folders: dict[str, RunFolder] = {}
-        self.kill_at: dict[str, float] = {}
-        self._memory_kills: dict[str, int] = {}
-        self._heard: dict[str, tuple[float | None, float]] = {}
-        self._known_final: dict[str, tuple[int, int]] = {}
+        self.sweeper = Sweeper(runs_dir)
+        self.children: dict[Path, Child] = {}
+        self.kill_at: dict[Path, float] = {}
+        self._memory_kills: dict[Path, int] = {}
+        self._heard: dict[Path, tuple[float | None, float]] = {}
+        self._known_final: dict[Path, tuple[int, int]] = {}
         self._busy_until = time.monotonic() + IDLE_SECONDS
 
     def preload(self) -> None:
@@ -69,17 +71,18 @@ class Supervisor:
     def open_runs(self) -> list[tuple[RunFolder, Status]]:
         """Return the runs that are queued or working; a final one is read again only when its status changed."""
         found = []
-        for run in (run for folder in ("", *JOB_FOLDERS) for run in iter_runs(self.runs_dir / folder)):
+        folders = (shelf / folder for shelf in shelves(self.runs_dir) for folder in ("", *JOB_FOLDERS))
+        for run in (run for folder in folders for run in iter_runs(folder)):
             try:
                 facts = (run.path / "status.json").stat()
             except FileNotFoundError:
                 continue
             mark = (facts.st_mtime_ns, facts.st_size)
-            if self._known_final.get(run.id) == mark:
+            if self._known_final.get(run.path) == mark:
                 continue
             status = run.status()
-            if status is not None and status.is_final and run.id not in self.children:
-                self._known_final[run.id] = mark
+            if status is not None and status.is_final and run.path not in self.children:
+                self._known_final[run.path] = mark
             elif status is not None:
                 found.append((run, status))
         return found
@@ -90,9 +93,10 @@ class Supervisor:
         open_runs = self.open_runs()
         for run, status in open_runs:
             self._look_after(run, status)
+        self.sweeper.look(open_runs)
         queued = [(status.rank, run) for run, status in open_runs if status.state == "queued" and not status.by_hand]
         waiting = [(rank, run) for rank, run in queued if not (run.is_cancelled() or run.stop_wish() or self._waits(run))]
-        taken = {lane_of(run) for run, status in open_runs if status.is_working or run.id in self.children}
+        taken = {lane_of(run) for run, status in open_runs if status.is_working or run.path in self.children}
         for _, run in sorted(waiting, key=lambda one: one[0]):
             lane = lane_of(run)
             if lane not in taken and (self.ready.is_set() or lane not in FORKED):
@@ -115,18 +119,18 @@ class Supervisor:
 
     def _reap(self) -> None:
         """Bury the workers that have ended, also when somebody deleted their folder meanwhile."""
-        for name, child in list(self.children.items()):
+        for path, child in list(self.children.items()):
             code = child.poll()
             if code is not None:
-                del self.children[name]
-                self._bury(self.folders.pop(name), code)
+                del self.children[path]
+                self._bury(RunFolder(path), code)
 
     def _look_after(self, run: RunFolder, status: Status) -> None:
-        if status.is_working and run.id not in self.children and not is_alive(status.pid, status.pid_started):
+        if status.is_working and run.path not in self.children and not is_alive(status.pid, status.pid_started):
             self._bury(run, "how is unknown: its supervisor ended before it")
         elif run.is_cancelled():
             self._end(run, status)
-        elif status.state == "queued" and run.id not in self.children and run.stop_wish():
+        elif status.state == "queued" and run.path not in self.children and run.stop_wish():
             _finish(run, "stopped", "Stopped before it began.")
         elif status.is_working and run.stop_wish() and self._is_silent(run, status):
             end_process(status.pid, status.pid_started, force=True)
@@ -136,7 +140,7 @@ class Supervisor:
         status = run.status()
         if status is None or status.after is None:
             return False
-        before = RunFolder(self.runs_dir / status.after).status()
+        before = RunFolder(run.runs_dir / status.after).status()
         if before is not None and not before.is_final:
             return True
         if before is None or not before.has_model:
@@ -147,15 +151,15 @@ class Supervisor:
 
     def _is_silent(self, run: RunFolder, status: Status) -> bool:
         """Tell whether a worker's heartbeat has not moved for a minute of our own clock: then it hangs."""
-        beat, since = self._heard.get(run.id, (None, 0.0))
+        beat, since = self._heard.get(run.path, (None, 0.0))
         if beat != status.heartbeat:
-            self._heard[run.id] = (status.heartbeat, time.monotonic())
+            self._heard[run.path] = (status.heartbeat, time.monotonic())
             return False
         return time.monotonic() - since > SILENT_SECONDS
 
     def _bury(self, run: RunFolder, code: int | str) -> None:
         """Write the last state of a run whose process is gone, unless the worker did so itself."""
-        self.kill_at.pop(run.id, None)
+        self.kill_at.pop(run.path, None)
         status = run.status()
         if status is None or status.is_final or is_alive(status.pid, status.pid_started):
             # Gone, ended by itself, or another supervisor's worker has it.
@@ -163,7 +167,7 @@ class Supervisor:
         if run.is_cancelled():
             _finish(run, "stopped", "Cancelled; nothing was kept.")
             return
-        out_of_memory = code == KILLED and memory_kills() > self._memory_kills.get(run.id, memory_kills())
+        out_of_memory = code == KILLED and memory_kills() > self._memory_kills.get(run.path, memory_kills())
         how = "the machine's memory ran out" if out_of_memory else signal_name(code) if isinstance(code, int) else code
         way_out = "Resume it with half the batch." if out_of_memory else "Resume it, or start it again."
         error: dict[str, object] = {
@@ -175,18 +179,18 @@ class Supervisor:
 
     def _end(self, run: RunFolder, status: Status) -> None:
         """End a cancelled run: TERM at once, KILL after 3 s; one that only waits leaves the queue."""
-        child = self.children.get(run.id)
+        child = self.children.get(run.path)
         if child is None and not status.is_working:
             _finish(run, "stopped", "Cancelled before it began.")
             return
-        if child is None and run.path.parent != self.runs_dir:
+        if child is None and run.path.parent.name in JOB_FOLDERS:
             # A training run prepares its own examples in there: its process is not the job's to end.
             run.forget_wishes()
             return
         pid, started = (child.pid, start_time(child.pid)) if child else (status.pid, status.pid_started)
-        deadline = self.kill_at.get(run.id)
+        deadline = self.kill_at.get(run.path)
         if deadline is None:
-            self.kill_at[run.id] = time.monotonic() + KILL_AFTER_SECONDS
+            self.kill_at[run.path] = time.monotonic() + KILL_AFTER_SECONDS
             end_process(pid, started)
         elif time.monotonic() > deadline:
             end_process(pid, started, force=True)
@@ -197,17 +201,16 @@ class Supervisor:
         What needs no torch is spawned, without its memory; and so is what asks the Hub: the libraries here are offline. On
         several GPUs the library's launcher starts one process on each.
         """
-        self.folders[run.id] = run
-        self._memory_kills[run.id] = memory_kills()
+        self._memory_kills[run.path] = memory_kills()
         together, online = processes_of(run), may_ask_the_hub(run)
         if lane in FORKED and self.broken:
             _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
         elif lane in FORKED and self.fork and together == 1 and not online:
             from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there
 
-            self.children[run.id] = fork_child(lambda: worker.main(run.path))
+            self.children[run.path] = fork_child(lambda: worker.main(run.path))
         else:
-            self.children[run.id] = spawn_detached(worker_arguments(run, together), run.log_path, ONLINE if online else {})
+            self.children[run.path] = spawn_detached(worker_arguments(run, together), run.log_path, ONLINE if online else {})
 
 
 def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object] | None = None) -> None:

@@ -18,6 +18,8 @@ class TimeBudget:
     def __init__(self, seconds: float, began: float, reserve: float, settings: dict[str, Any]) -> None:
         self._deadline = began + seconds - reserve
         self._settings = settings
+        # After which step how many steps were planned: what the learning rate was bent to.
+        self.planned: list[tuple[int, int]] = []
 
     def is_over(self) -> bool:
         """Tell whether only the reserve is left."""
@@ -34,6 +36,7 @@ class TimeBudget:
         if self._settings["max_steps"]:
             total = max(state.global_step, min(total, self._settings["max_steps"]))
         bend(state, scheduler, total, self._settings)
+        self.planned.append((state.global_step, total))
         return total
 
 

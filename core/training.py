@@ -131,6 +131,7 @@ def keep_best(run: TrainingRun, best: BestCheckpoint) -> None:
 def run_trainer(run: TrainingRun, trainer: Trainer, watching: Watching) -> TrainingWatch:
     """Let a trainer do the steps that are left, and write down what watching it took."""
     log, latest = run.log, latest_checkpoint(run.log.run.path)
+    before = step_of(latest) if latest else 0
     going_on = ", going on from its checkpoint" if latest else ""
     together = f", on each of {team_size()} devices" if team_size() > 1 else ""
     budget = run.settings["time_budget_seconds"]
@@ -146,6 +147,8 @@ def run_trainer(run: TrainingRun, trainer: Trainer, watching: Watching) -> Train
         "evaluation_seconds": round(evaluation.seconds, 3),
         "snapshot_seconds": round(snapshots.seconds, 3) if snapshots else 0.0,
         "evaluated_every": evaluation.every,
+        "steps": {"total": run.total_steps, "last": watch.last_step, "went_on_from": before},
+        "planned": watching.budget.planned if watching.budget else [],
     }
     write_json(log.run.path / "resolved.json", log.run.resolved() | {"watching": spent})
     return watch

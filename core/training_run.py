@@ -174,7 +174,7 @@ def describe(
     return {
         "recipe": config.recipe,
         "settings": settled_as_json(settled),
-        "machine": machine.as_json(),
+        "machine": machine.as_json() | {"processes": team_size()},
         "data": {key: prepared.report[key] for key in DESCRIBED} | {"folder": prepared.folder.name},
         "evaluation": {"data": pairs.id, "pairs": len(pairs.gold), "found": pairs.found, "sha256": pairs.sha256},
         "model": {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.errors import DataError, is_disk_full
 from core.files import file_sha256, read_json, write_json
+from core.hosting import check_upload
 from core.sources import UPLOADS
 from core.tables import FILE_ENDINGS, look_into
 
@@ -28,6 +29,7 @@ def take_in(path: Path, name: str, runs_dir: Path) -> Upload:
         DataError: it is none, is empty, is larger than 200 MB, or cannot be kept.
     """
     name = Path(name).name[:120]
+    check_upload(path.stat().st_size, runs_dir)
     if path.stat().st_size > MOST_BYTES:
         raise DataError(
             f"{name[:80]} has {path.stat().st_size / 2**20:,.0f} MB and 200 are the most; cut it, or put it into the data folder."

@@ -1,18 +1,27 @@
 """What tests share: a runs folder of their own, a small data folder, and supervisors that end with the test."""
 
+import gc
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import psutil
 import pytest
 
 from core.files import read_json
+from core.jobs import JOB_FOLDERS
+from core.launching import ensure_supervisor
+from core.processes import is_alive
+from core.run_store import iter_runs
 from core.runs import RunFolder, Status
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+OF_THE_SUPERVISOR = (".lock", ".desk", ".supervisor.json", ".supervisor.log", ".machine.json")
 
 
 def pytest_configure() -> None:
@@ -27,6 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    # The libraries' million objects stay: each training's end would look through all of them for garbage, for a second.
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -47,6 +61,72 @@ def runs_dir(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     end_supervisor(folder)
+
+
+@pytest.fixture(scope="session")
+def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A runs folder whose supervisor loads its libraries once for all tests: that takes longer than most of what it then does."""
+    folder = tmp_path_factory.mktemp("warm")
+    ensure_supervisor(folder)
+    yield folder
+    end_supervisor(folder)
+
+
+@pytest.fixture
+def warm_dir(warm_runs: Path) -> Iterator[Path]:
+    """The same folder, empty, and emptied after the test."""
+    with emptied(warm_runs):
+        yield warm_runs
+
+
+@pytest.fixture(scope="module")
+def warm_module(warm_runs: Path) -> Iterator[Path]:
+    """The same folder, emptied after the module."""
+    with emptied(warm_runs):
+        yield warm_runs
+
+
+@contextmanager
+def emptied(runs_dir: Path) -> Iterator[None]:
+    """End whatever works or waits in a runs folder, and remove all but what its supervisor keeps there: before and after."""
+    empty(runs_dir)
+    yield
+    empty(runs_dir)
+
+
+def empty(runs_dir: Path) -> None:
+    runs = [run for place in ("", *JOB_FOLDERS) for run in iter_runs(runs_dir / place)]
+    going = [run for run in runs if (status := run.status()) is not None and not status.is_final]
+    for run in going:
+        ensure_supervisor(runs_dir)
+        run.request_cancel()
+    for run in going:
+        wait_for(run, lambda status: status.is_final, 30)
+    for run in runs:
+        # A process that has told its end may not be gone.
+        while (status := run.status()) is not None and is_alive(status.pid, status.pid_started):
+            time.sleep(0.02)
+    for path in runs_dir.iterdir():
+        if path.name not in OF_THE_SUPERVISOR:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of a module; each of them closes, or opens afresh, what it has opened."""
+    from tests.real_app import chromium
+
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Any) -> tuple[Any, list[str]]:
+    """A page for all tests of a module, each of which loads the app in it afresh, and what it has complained of."""
+    from tests.real_app import watched_page
+
+    complaints: list[str] = []
+    return watched_page(browser, complaints), complaints
 
 
 def end_supervisor(folder: Path) -> None:

@@ -39,6 +39,10 @@ class RealApp:
         self.url = f"http://127.0.0.1:{self.port}"
         self.command = [sys.executable, "app.py", "--runs-dir", str(runs_dir)]
         self.command += ["--data-dir", str(data_dir)] if data_dir else []
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again where it was killed, on the same port."""
         environment = {name: value for name, value in os.environ.items() if name != "STUDIO_DATA_DIR"}
         began = time.monotonic()
         self.process = subprocess.Popen(
@@ -48,16 +52,18 @@ class RealApp:
         self.wait_for_page()
         self.seconds_to_page = time.monotonic() - began
 
-    def wait_for_page(self, seconds: float = 60.0) -> None:
+    def wait_for_page(self, seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(self.url, timeout=5) as answer:
+                with urllib.request.urlopen(self.url, timeout=30) as answer:
                     if answer.status == 200:
                         return
             except OSError:
                 time.sleep(0.02)
-        raise AssertionError(f"{self.url} does not answer; exit code {self.process.poll()}")
+        code = self.process.poll()
+        self.kill()
+        raise AssertionError(f"{self.url} does not answer; exit code {code}")
 
     def kill(self) -> None:
         self.process.kill()
@@ -72,8 +78,8 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def open_page(browser: Browser, url: str, complaints: list[str]) -> Page:
-    """Open the app; what it logs as an error, and every request that leaves this machine, is a complaint."""
+def watched_page(browser: Browser, complaints: list[str]) -> Page:
+    """Open an empty page; what it logs as an error, and every request that leaves this machine, is a complaint."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -89,10 +95,20 @@ def open_page(browser: Browser, url: str, complaints: list[str]) -> Page:
 
     page.on("request", watch)
     page.on("response", name_failure)
+    return page
+
+
+def load(page: Page, url: str) -> Page:
+    """Open the app in a page, afresh where it was open: a page that has run its scripts before is there sooner."""
     page.goto(url, wait_until="load")
     # The recipe's sentence comes with the filled form.
     page.wait_for_function("document.body.innerText.includes('from loss curve to map')", timeout=60_000)
     return page
+
+
+def open_page(browser: Browser, url: str, complaints: list[str]) -> Page:
+    """Open the app in a page of its own."""
+    return load(watched_page(browser, complaints), url)
 
 
 def open_tab(page: Page, name: str) -> None:

@@ -2,8 +2,6 @@
 
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,7 @@ from core.run_store import create_run, delete_run
 from core.runs import RunFolder
 from core.sources import SAMPLE_FOLDER
 from core.supervisor import Supervisor
-from tests.test_layering import CORE_FILES, PAGE_FILES, ROOT, imports_of
+from tests.test_layering import CORE_FILES, PAGE_FILES, imports_of
 
 BANKING, STSB = "Banking77Classification", "STSBenchmark:validation"
 MODELS = ("static-random", "static-minilm")
@@ -434,10 +432,3 @@ def test_catalogue_says_what_mteb_says(name: str) -> None:
 def test_only_the_workers_own_modules_load_mteb() -> None:
     loading = {path.name for path in (*CORE_FILES, *PAGE_FILES) if "mteb" in imports_of(path.read_text(encoding="utf-8"))}
     assert loading == {"benchmark_data.py", "benchmark_model.py", "benchmarks.py"}
-
-
-def test_page_and_command_line_load_no_mteb() -> None:
-    code = "import sys, ui.benchmark, ui.measured_cards, core.__main__, core.worker\n"
-    code += "print([n for n in ('mteb', 'torch') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr[-500:]

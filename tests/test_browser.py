@@ -12,14 +12,15 @@ from playwright.sync_api import Browser, Page
 from core.launching import ensure_supervisor
 from core.recipes import recipe_config
 from core.run_store import create_run, list_runs
+from core.runs import RunFolder
 from core.settings import override
-from tests.conftest import wait_for
+from tests.conftest import end_supervisor, wait_for
 from tests.real_app import (
     CHROMIUM,
     SAYS,
     TABS,
     RealApp,
-    chromium,
+    load,
     open_page,
     open_tab,
     plotted,
@@ -34,17 +35,52 @@ pytestmark = [
 MAP = "document.querySelector('#map [data-part=plot]')"
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("browser")
+    yield folder
+    end_supervisor(folder)
 
 
-@pytest.fixture
-def app(runs_dir: Path) -> Iterator[RealApp]:
+@pytest.fixture(scope="module")
+def started_app(runs_dir: Path) -> Iterator[RealApp]:
     started = RealApp(runs_dir)
     yield started
     started.kill()
+
+
+@pytest.fixture
+def app(started_app: RealApp) -> RealApp:
+    """The app, started again where the test before has killed it."""
+    if started_app.process.poll() is not None:
+        started_app.start()
+    return started_app
+
+
+@pytest.fixture
+def complaints(tab: tuple[Page, list[str]]) -> list[str]:
+    return tab[1]
+
+
+@pytest.fixture
+def page(app: RealApp, tab: tuple[Page, list[str]]) -> Iterator[Page]:
+    opened, complaints = tab
+    complaints.clear()
+    yield load(opened, app.url)
+    # What the test has left is not asked for any more.
+    opened.goto("about:blank")
+
+
+@pytest.fixture
+def two_runs(runs_dir: Path) -> list[RunFolder]:
+    """Two short runs that have ended before the page is opened."""
+    ensure_supervisor(runs_dir)
+    short = {"max_steps": 12, "eval_every": 6, "snapshots": False}
+    runs = [create_run(runs_dir, override(recipe_config("quick-demo"), short | {"learning_rate": rate}), None)
+            for rate in (1e-3, 5e-3)]  # fmt: skip
+    for run in runs:
+        wait_for(run, lambda status: status.is_final)
+    return runs
 
 
 def start_long_run(page: Page) -> None:
@@ -91,9 +127,9 @@ def check_scores(page: Page) -> None:
     assert all(len(row.split("\t")) == 7 and "–" not in row for row in rows), "before, after and difference, twice"
 
 
-def test_from_click_to_map_and_back_after_a_restart(app: RealApp, runs_dir: Path, browser: Browser) -> None:
-    complaints: list[str] = []
-    page = open_page(browser, app.url, complaints)
+def test_from_click_to_map_and_back_after_a_restart(
+    app: RealApp, runs_dir: Path, browser: Browser, page: Page, complaints: list[str]
+) -> None:
     open_tab(page, "Train")
     press(page, "Start training")
     wait_until_says(page, "Training")
@@ -112,22 +148,20 @@ def test_from_click_to_map_and_back_after_a_restart(app: RealApp, runs_dir: Path
     check_scores(page)
     check_map(page)
     assert not complaints
+    second.close()
+    page.goto("about:blank")
     app.kill()
-    again = RealApp(runs_dir, port=app.port)
-    try:
-        fresh = open_page(browser, again.url, complaints := [])
-        check_scores(fresh)
-        check_map(fresh)
-        open_tab(fresh, "Runs")
-        name = list_runs(runs_dir)[0][0].id
-        fresh.locator("#runs-table").get_by_text(name).locator("visible=true").first.wait_for()
-        assert not complaints
-    finally:
-        again.kill()
+    app.start()
+    load(page, app.url)
+    check_scores(page)
+    check_map(page)
+    open_tab(page, "Runs")
+    name = list_runs(runs_dir)[0][0].id
+    page.locator("#runs-table").get_by_text(name).locator("visible=true").first.wait_for()
+    assert not complaints
 
 
-def test_stop_is_heard_within_three_seconds_and_keeps_the_model(app: RealApp, runs_dir: Path, browser: Browser) -> None:
-    page = open_page(browser, app.url, complaints := [])
+def test_stop_is_heard_within_three_seconds_and_keeps_the_model(page: Page, runs_dir: Path, complaints: list[str]) -> None:
     start_long_run(page)
     page.wait_for_function("document.querySelector('[data-plot=loss]').data[0].x.length > 3")
     page.evaluate("window.Plotly.relayout(document.querySelector('[data-plot=loss]'), {'xaxis.range': [1, 3]})")
@@ -143,8 +177,7 @@ def test_stop_is_heard_within_three_seconds_and_keeps_the_model(app: RealApp, ru
     assert not complaints
 
 
-def test_cancel_ends_the_run_and_keeps_no_model(app: RealApp, runs_dir: Path, browser: Browser) -> None:
-    page = open_page(browser, app.url, [])
+def test_cancel_ends_the_run_and_keeps_no_model(page: Page, runs_dir: Path) -> None:
     start_long_run(page)
     press(page, "Cancel")
     wait_until_says(page, "Stopped", 6)
@@ -152,28 +185,18 @@ def test_cancel_ends_the_run_and_keeps_no_model(app: RealApp, runs_dir: Path, br
     assert (status.state, status.has_model) == ("stopped", False)
 
 
-def test_killed_app_leaves_the_run_going(app: RealApp, runs_dir: Path, browser: Browser) -> None:
-    page = open_page(browser, app.url, [])
-    open_tab(page, "Train")
-    press(page, "Start training")
-    wait_until_says(page, "Training")
-    app.kill()
-    assert wait_for(list_runs(runs_dir)[0][0], lambda status: status.is_final).state == "done"
-
-
-def test_wrong_setting_is_told_on_the_page_and_starts_nothing(app: RealApp, runs_dir: Path, browser: Browser) -> None:
-    page = open_page(browser, app.url, complaints := [])
+def test_wrong_setting_is_told_on_the_page_and_starts_nothing(page: Page, runs_dir: Path, complaints: list[str]) -> None:
+    before = [run.id for run, _ in list_runs(runs_dir)]
     open_tab(page, "Train")
     page.get_by_label("Batch size", exact=True).first.fill("0")
     page.keyboard.press("Tab")
     page.wait_for_selector("text=batch_size: '0' cannot be used; choose a whole number from 1 to")
     press(page, "Start training")
     page.wait_for_selector(".toast-wrap >> text=batch_size")
-    assert list_runs(runs_dir) == [] and not complaints
+    assert [run.id for run, _ in list_runs(runs_dir)] == before and not complaints
 
 
-def test_every_tab_opens_and_the_web_process_holds_no_torch(app: RealApp, browser: Browser) -> None:
-    page = open_page(browser, app.url, complaints := [])
+def test_every_tab_opens_and_the_web_process_holds_no_torch(app: RealApp, page: Page, complaints: list[str]) -> None:
     assert [tab.inner_text().strip() for tab in page.get_by_role("tab").all()] == list(TABS)
     for name in TABS:
         open_tab(page, name)
@@ -183,14 +206,8 @@ def test_every_tab_opens_and_the_web_process_holds_no_torch(app: RealApp, browse
     assert not complaints
 
 
-def test_two_runs_are_laid_over_each_other(app: RealApp, runs_dir: Path, browser: Browser) -> None:
-    ensure_supervisor(runs_dir)
-    runs = [create_run(runs_dir, override(recipe_config("quick-demo"), {"max_steps": 30, "learning_rate": rate}), None)
-            for rate in (1e-3, 5e-3)]  # fmt: skip
-    for run in runs:
-        wait_for(run, lambda status: status.is_final)
-    complaints: list[str] = []
-    page = open_page(browser, app.url, complaints)
+def test_two_runs_are_laid_over_each_other(two_runs: list[RunFolder], page: Page, complaints: list[str]) -> None:
+    runs = two_runs
     open_tab(page, "Train")
     page.get_by_text("Lay runs over each other").click()
     field = page.locator("#lay-over input")
@@ -205,3 +222,11 @@ def test_two_runs_are_laid_over_each_other(app: RealApp, runs_dir: Path, browser
     assert "learning_rate" in differences and "0.001" in differences and "0.005" in differences
     assert "batch_size" not in differences
     assert not complaints
+
+
+def test_killed_app_leaves_the_run_going(page: Page, app: RealApp, runs_dir: Path) -> None:
+    open_tab(page, "Train")
+    press(page, "Start training")
+    wait_until_says(page, "Training")
+    app.kill()
+    assert wait_for(list_runs(runs_dir)[0][0], lambda status: status.is_final).state == "done"

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from core.run_store import iter_runs, list_runs
 from tests.conftest import end_supervisor, wait_for, write_small_data
-from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
+from tests.real_app import CHROMIUM, RealApp, load, open_tab, press
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,20 +28,21 @@ def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def app(runs_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApp]:
-    """One app for all: each test opens a page of its own."""
+    """One app for all: each test opens its page afresh."""
     started = RealApp(runs_dir, write_small_data(tmp_path_factory.mktemp("data") / "data"))
     yield started
     started.kill()
 
 
 @pytest.fixture
-def page(app: RealApp) -> Iterator[Page]:
-    with chromium() as browser:
-        opened = open_page(browser, app.url, complaints := [])
-        open_tab(opened, "Data")
-        says(opened, "960 positive-pairs")
-        yield opened
-        assert not complaints
+def page(app: RealApp, tab: tuple[Page, list[str]]) -> Iterator[Page]:
+    opened, complaints = tab
+    complaints.clear()
+    load(opened, app.url)
+    open_tab(opened, "Data")
+    says(opened, "960 positive-pairs")
+    yield opened
+    assert not complaints
 
 
 def says(page: Page, text: str, view: str = VIEW) -> None:

@@ -1,4 +1,4 @@
-"""What the desk answers about a space, by the very functions that it calls."""
+"""What the desk answers about a space, by the very functions that it calls; what it answers by UMAP is in test_umap_places."""
 
 import base64
 import os
@@ -48,6 +48,19 @@ def read_space(runs_dir: Path, models: int) -> Path:
     vectors = build_static_minilm("cpu").encode(PROBES, normalize_embeddings=True)
     said = [{"name": "static-minilm"}] * models
     return film_index(runs_dir, np.stack([vectors] * models), PROBES, models=said)
+
+
+def check_deleted_meanwhile(runs_dir: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = film_run(runs_dir, FRAMES, (0, 3, 9))
+    plain = explore._places
+
+    def delete_first(space: Any, *rest: Any) -> Any:
+        shutil.rmtree(run.path)
+        return plain(space, *rest)
+
+    monkeypatch.setattr(explore, "_places", delete_first)
+    with pytest.raises(DataError, match="deleted meanwhile"):
+        asked(runs_dir, run=run.id, method=method)
 
 
 def test_main_axes_are_those_of_the_kept_frame(runs_dir: Path) -> None:
@@ -112,26 +125,6 @@ def test_another_kept_frame_and_a_step_that_was_written_again_change_the_mark(ru
     assert len(set(marks)) == 3
 
 
-def test_umap_leaves_the_frames_before_a_new_one_where_they_were(runs_dir: Path) -> None:
-    run = film_run(runs_dir, FRAMES[:2], (0, 3))
-    before = places_of(asked(runs_dir, run=run.id, method="umap"))
-    add_frame(run, 9, FRAMES[2])
-    after = places_of(asked(runs_dir, run=run.id, method="umap"))
-    np.testing.assert_array_equal(after[:2], before)
-    other = places_of(asked(runs_dir, run=run.id, method="umap", neighbours=5, min_dist=0.5))
-    assert np.abs(other - after).max() > 0.05, "each choice has a film of its own"
-
-
-def test_umap_reckons_a_step_again_whose_embeddings_were_written_again(runs_dir: Path) -> None:
-    run = film_run(runs_dir, FRAMES[:2], (0, 3))
-    before = places_of(asked(runs_dir, run=run.id, method="umap"))
-    time.sleep(0.01)
-    add_frame(run, 3, FRAMES[2])
-    after = places_of(asked(runs_dir, run=run.id, method="umap"))
-    np.testing.assert_array_equal(after[0], before[0])
-    assert np.abs(after[1] - before[1]).max() > 0.01
-
-
 def test_places_survive_their_packing_and_lie_at_the_edge_beyond_it() -> None:
     places = np.array([[[1.23456, -7.5], [100.0, -9.0]]])
     np.testing.assert_allclose(unpack_places(pack_places(places), 1, 2)[0], [[1.23456, -7.5], [8.0, -8.0]], atol=2e-4)
@@ -184,20 +177,10 @@ def test_a_run_that_was_deleted_is_one_sentence(runs_dir: Path) -> None:
         asked(runs_dir, run=run.id)
 
 
-@pytest.mark.parametrize("method", ["pca", "umap"])
 def test_a_run_that_is_deleted_while_its_places_are_reckoned_is_one_sentence(
-    runs_dir: Path, method: str, monkeypatch: pytest.MonkeyPatch
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = film_run(runs_dir, FRAMES, (0, 3, 9))
-    plain = explore._places
-
-    def delete_first(space: Any, *rest: Any) -> Any:
-        shutil.rmtree(run.path)
-        return plain(space, *rest)
-
-    monkeypatch.setattr(explore, "_places", delete_first)
-    with pytest.raises(DataError, match="deleted meanwhile"):
-        asked(runs_dir, run=run.id, method=method)
+    check_deleted_meanwhile(runs_dir, "pca", monkeypatch)
 
 
 def test_embeddings_that_are_no_numbers_are_one_sentence(runs_dir: Path) -> None:
@@ -226,34 +209,11 @@ def test_a_typed_text_lies_where_the_same_text_does(runs_dir: Path) -> None:
         assert side["cosines"][0][1] == side["cosines"][1][0] < 0.9
 
 
-def test_on_a_umap_a_typed_text_lies_among_its_nearest(runs_dir: Path) -> None:
-    read_space(runs_dir, 1)
-    shown = places_of(asked(runs_dir, index=INDEX, method="umap"))[0]
-    side = typed(runs_dir, PROBES[7], method="umap")["sides"][0]
-    assert side["rows"][0][0] == 7
-    near = shown[side["rows"][0]]
-    assert (near.min(axis=0) <= side["places"][0]).all() and (side["places"][0] <= near.max(axis=0)).all()
-    assert np.linalg.norm(side["places"][0] - shown[7]) < 0.5
-
-
 @pytest.mark.parametrize(("texts", "said"), [(["  "], "Type something"), ([], "Type something"), (["a" * 3000], "3,000")])
 def test_nothing_and_too_much_typed_are_one_sentence(runs_dir: Path, texts: list[str], said: str) -> None:
     read_space(runs_dir, 1)
     with pytest.raises(ConfigError, match=said):
         typed(runs_dir, *texts)
-
-
-def test_umap_is_refused_while_a_run_trains_unless_it_lies_ready(runs_dir: Path) -> None:
-    run = film_run(runs_dir, FRAMES[:2, :8], (0, 3))
-    (runs_dir / DESK).mkdir()
-    (runs_dir / DESK / BUSY).touch()
-    with pytest.raises(MachineError, match="UMAP waits"):
-        asked(runs_dir, run=run.id, method="umap")
-    assert asked(runs_dir, run=run.id)["method"] == "pca"
-    (runs_dir / DESK / BUSY).unlink()
-    ready = asked(runs_dir, run=run.id, method="umap")
-    (runs_dir / DESK / BUSY).touch()
-    assert asked(runs_dir, run=run.id, method="umap")["places"] == ready["places"]
 
 
 def test_models_of_other_dimensions_are_one_sentence(runs_dir: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,19 +19,13 @@ from core.queue import resume, why_not_resume
 from core.run_store import create_run
 from core.runs import WORKING_STATES, RunFolder
 from core.series import FollowedRun
-from tests.conftest import end_supervisor, wait_for
-from tests.test_supervisor import demo, ended, queue
+from tests.conftest import wait_for
+from tests.test_supervisor import SHORT, demo, ended, queue
 
 # Long enough that every phase can be met, with a checkpoint to go on from after a moment.
 KILLED = {"max_steps": 40, "eval_every": 20, "save_every": 10, "batch_size": 8}
 TRIES = 6
-
-
-@pytest.fixture(scope="module")
-def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("warm")
-    yield folder
-    end_supervisor(folder)
+TOGETHER = 10
 
 
 def killed_in(runs_dir: Path, phase: str) -> RunFolder:
@@ -70,17 +63,19 @@ def test_two_hundred_starts_leave_no_process_and_no_open_file(warm_runs: Path) -
     config = build_config(
         {"kind": "score", "base_model": "run:20200101-000000-gone-000000", "data": "sample", "split": "validation"}
     )
-    ended(queue(warm_runs, max_steps=2))
+    ended(queue(warm_runs, max_steps=2), 120)
     supervisor = psutil.Process(read_json(warm_runs / ".supervisor.json")["pid"])
 
     def run_some(count: int) -> None:
-        runs = [create_run(warm_runs, config, None) for _ in range(count)]
-        assert {ended(run, 120).state for run in runs} == {"failed"}
+        # A few at a time: a supervisor reads on each look whatever waits.
+        for _ in range(count // TOGETHER):
+            runs = [create_run(warm_runs, config, None) for _ in range(TOGETHER)]
+            assert {ended(run, 120).state for run in runs} == {"failed"}
         deadline = time.monotonic() + 10
         while supervisor.children() and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    run_some(2)
+    run_some(TOGETHER)
     files = supervisor.num_fds()
     run_some(200)
     assert supervisor.num_fds() == files
@@ -91,7 +86,7 @@ def test_two_starts_at_once_share_one_supervisor_and_take_turns(runs_dir: Path) 
     started: list[RunFolder] = []
 
     def start() -> None:
-        started.append(create_run(runs_dir, demo(max_steps=3), None))
+        started.append(create_run(runs_dir, demo(**SHORT), None))
         ensure_supervisor(runs_dir)
 
     threads = [threading.Thread(target=start) for _ in range(2)]
@@ -119,10 +114,10 @@ def test_clock_set_back_loses_no_event_and_no_step(tmp_path: Path, monkeypatch: 
     assert [event["n"] for event in read_events(tmp_path / "events.jsonl")] == [1, 2, 3, 4, 5]
 
 
-def test_folder_deleted_under_a_working_run_ends_its_worker(runs_dir: Path) -> None:
-    run = queue(runs_dir, epochs=900, eval_every=100_000)
+def test_folder_deleted_under_a_working_run_ends_its_worker(warm_dir: Path) -> None:
+    run = queue(warm_dir, epochs=900, eval_every=100_000)
     working = wait_for(run, lambda status: status.state == "training")
-    run.path.replace(runs_dir / ".gone")
+    run.path.replace(warm_dir / ".gone")
     deadline = time.monotonic() + 20
     while is_alive(working.pid, working.pid_started):
         assert time.monotonic() < deadline, "the worker trains on for nobody"

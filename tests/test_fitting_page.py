@@ -144,7 +144,8 @@ def test_card_shows_a_models_fault_beside_the_other_ones_figures() -> None:
     assert "It gives no &lt;numbers&gt;." in html and "0.5000" in html and "–" in html
 
 
-def test_worker_answers_what_the_page_asked(studio: Studio) -> None:
+def test_worker_answers_what_the_page_asked(warm_dir: Path) -> None:
+    studio = Studio(warm_dir, None)
     from core.models import build_static_random
     from tests.conftest import wait_for
 

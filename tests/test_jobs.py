@@ -1,5 +1,6 @@
 """Jobs: one folder for one question, done once, by a worker that loads no torch where none is needed."""
 
+import contextlib
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ from core.files import read_json
 from core.jobs import ask, is_answered, job_folder
 from core.launching import ensure_supervisor
 from core.places import Places
+from core.processes import is_alive
 from core.recipes import recipe_config
 from core.run_store import create_run, list_runs
 from core.runs import RunFolder
@@ -38,24 +40,28 @@ def big_file(folder: Path, rows: int = 300_000) -> Path:
     return path
 
 
-def test_preparation_is_done_once_and_is_no_run_of_the_list(runs_dir: Path) -> None:
-    places = Places(None, runs_dir)
+def test_preparation_is_done_once_and_is_no_run_of_the_list(warm_dir: Path) -> None:
+    places = Places(None, warm_dir)
     run = answered(asked("prepare"), places)
     made = (run.path / "report.json").stat().st_mtime_ns
     assert answered(asked("prepare", batch_size=8), places).path == run.path
     assert (run.path / "report.json").stat().st_mtime_ns == made
-    assert list_runs(runs_dir) == []
+    assert list_runs(warm_dir) == []
 
 
-def test_preparing_worker_loads_no_torch_and_runs_beside_a_training_run(runs_dir: Path, tmp_path: Path) -> None:
-    training = create_run(runs_dir, override(recipe_config("quick-demo"), {"epochs": 900, "eval_every": 100_000}), None)
-    ensure_supervisor(runs_dir)
+def test_preparing_worker_loads_no_torch_and_runs_beside_a_training_run(warm_dir: Path, tmp_path: Path) -> None:
+    training = create_run(warm_dir, override(recipe_config("quick-demo"), {"epochs": 900, "eval_every": 100_000}), None)
+    ensure_supervisor(warm_dir)
     wait_for(training, lambda status: status.state == "training")
-    run = ask(asked("prepare", data=f"file:{big_file(tmp_path)}"), Places(None, runs_dir))
+    run = ask(asked("prepare", data=f"file:{big_file(tmp_path, 60_000)}"), Places(None, warm_dir))
     working = wait_for(run, lambda status: status.is_working, 20)
-    time.sleep(0.5)
-    mapped = Path(f"/proc/{working.pid}/maps").read_text()
-    assert "libtorch" not in mapped and "pyarrow" in mapped
+    mapped = ""
+    while is_alive(working.pid, working.pid_started):
+        # It may end, and its maps with it, between the two.
+        with contextlib.suppress(OSError):
+            mapped = Path(f"/proc/{working.pid}/maps").read_text() or mapped
+        time.sleep(0.02)
+    assert "libtorch" not in mapped and "pyarrow" in mapped, "to the end of its work"
     assert wait_for(run, lambda status: status.is_final, 60).state == "done"
     status = training.status()
     assert status is not None and status.state == "training"
@@ -63,60 +69,60 @@ def test_preparing_worker_loads_no_torch_and_runs_beside_a_training_run(runs_dir
     wait_for(training, lambda status: status.is_final, 8)
 
 
-def test_failed_job_says_why_and_begins_anew_when_it_is_asked_again(runs_dir: Path, tmp_path: Path) -> None:
+def test_failed_job_says_why_and_begins_anew_when_it_is_asked_again(warm_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("premise,hypothesis,label\na,b,0\nc,d,maybe\n")
     config = asked("prepare", data=f"file:{path}")
-    run = answered(config, Places(None, runs_dir))
+    run = answered(config, Places(None, warm_dir))
     status = run.status()
     assert status is not None and status.state == "failed"
     assert "mine.csv, row 2, column label: the label 'maybe' is not known" in status.error["message"]
     assert not is_answered(run)
-    assert ask(config, Places(None, runs_dir)).path == run.path
+    assert ask(config, Places(None, warm_dir)).path == run.path
     again = run.status()
     assert again is not None and (again.state, again.error) == ("queued", {})
 
 
-def test_cancelled_job_ends_and_leaves_no_answer(runs_dir: Path, tmp_path: Path) -> None:
-    run = ask(asked("prepare", data=f"file:{big_file(tmp_path)}"), Places(None, runs_dir))
-    ensure_supervisor(runs_dir)
+def test_cancelled_job_ends_and_leaves_no_answer(warm_dir: Path, tmp_path: Path) -> None:
+    run = ask(asked("prepare", data=f"file:{big_file(tmp_path)}"), Places(None, warm_dir))
+    ensure_supervisor(warm_dir)
     wait_for(run, lambda status: status.is_working, 30)
     run.request_cancel()
     assert wait_for(run, lambda status: status.is_final, 8).state == "stopped"
     assert not is_answered(run)
 
 
-def test_killed_worker_of_a_job_shows_as_interrupted(runs_dir: Path, tmp_path: Path) -> None:
-    run = ask(asked("prepare", data=f"file:{big_file(tmp_path)}"), Places(None, runs_dir))
-    ensure_supervisor(runs_dir)
+def test_killed_worker_of_a_job_shows_as_interrupted(warm_dir: Path, tmp_path: Path) -> None:
+    run = ask(asked("prepare", data=f"file:{big_file(tmp_path)}"), Places(None, warm_dir))
+    ensure_supervisor(warm_dir)
     working = wait_for(run, lambda status: status.is_working, 30)
     assert working.pid is not None
     os.kill(working.pid, signal.SIGKILL)
     assert wait_for(run, lambda status: status.is_final, 8).state == "interrupted"
 
 
-def test_training_on_a_preparation_that_is_under_way_waits_for_it(runs_dir: Path, tmp_path: Path) -> None:
-    path = big_file(tmp_path, 60_000)
+def test_training_on_a_preparation_that_is_under_way_waits_for_it(warm_dir: Path, tmp_path: Path) -> None:
+    path = big_file(tmp_path, 30_000)
     values = {"data": f"file:{path}", "max_steps": 2, "best_by": "last"}
-    job = ask(asked("prepare", data=f"file:{path}"), Places(None, runs_dir))
-    run = create_run(runs_dir, override(build_config({}), values, Places(None, runs_dir)), None)
-    ensure_supervisor(runs_dir)
+    job = ask(asked("prepare", data=f"file:{path}"), Places(None, warm_dir))
+    run = create_run(warm_dir, override(build_config({}), values, Places(None, warm_dir)), None)
+    ensure_supervisor(warm_dir)
     assert wait_for(run, lambda status: status.is_final, 90).state == "done"
     assert wait_for(job, lambda status: status.is_final, 10).state == "done"
     assert run.resolved()["data"]["folder"] == job.id
 
 
 @pytest.mark.parametrize("negatives", ["semi-hard", "random"])
-def test_prepared_triplets_hold_the_negatives_that_were_asked_for(runs_dir: Path, small_data: Path, negatives: str) -> None:
+def test_prepared_triplets_hold_the_negatives_that_were_asked_for(warm_dir: Path, small_data: Path, negatives: str) -> None:
     mining = {"rank_from": 0, "rank_to": 9, "ceiling": 0.999}
-    run = answered(asked("prepare", data="snli", negatives=negatives, mining=mining), Places(small_data, runs_dir))
+    run = answered(asked("prepare", data="snli", negatives=negatives, mining=mining), Places(small_data, warm_dir))
     report = read_json(run.path / "report.json")
     assert (report["shape"], report["negatives"]) == ("triplets", negatives)
 
 
-def test_negatives_are_compared_for_the_same_anchors(runs_dir: Path, small_data: Path) -> None:
+def test_negatives_are_compared_for_the_same_anchors(warm_dir: Path, small_data: Path) -> None:
     config = asked("mine", data="snli", mining={"rank_from": 0, "ceiling": 0.999, "margin": 0.0})
-    run = answered(config, Places(small_data, runs_dir))
+    run = answered(config, Places(small_data, warm_dir))
     answer = read_json(run.path / "negatives.json")
     first = answer["anchors"][0]
     assert set(first["texts"]) == {"positive", "random", "semi-hard", "hard"}
@@ -140,32 +146,32 @@ def test_other_rows_other_columns_and_other_fixes_are_other_folders(runs_dir: Pa
     assert job_folder(asked("prepare", data="snli", learning_rate=1e-3), places) in folders
 
 
-def test_cancel_of_a_preparation_leaves_the_run_that_makes_it_alone(runs_dir: Path, tmp_path: Path) -> None:
-    path = big_file(tmp_path, 200_000)
-    run = create_run(runs_dir, override(build_config({}), {"data": f"file:{path}", "max_steps": 2}, Places(None, runs_dir)), None)
-    ensure_supervisor(runs_dir)
-    job = RunFolder(job_folder(asked("prepare", data=f"file:{path}"), Places(None, runs_dir)))
+def test_cancel_of_a_preparation_leaves_the_run_that_makes_it_alone(warm_dir: Path, tmp_path: Path) -> None:
+    path = big_file(tmp_path, 60_000)
+    run = create_run(warm_dir, override(build_config({}), {"data": f"file:{path}", "max_steps": 2}, Places(None, warm_dir)), None)
+    ensure_supervisor(warm_dir)
+    job = RunFolder(job_folder(asked("prepare", data=f"file:{path}"), Places(None, warm_dir)))
     wait_for(job, lambda status: status.is_working, 60)
     job.request_cancel()
     assert wait_for(run, lambda status: status.is_final, 120).state == "done"
 
 
-def test_finished_preparation_is_not_written_again_by_a_worker_that_comes_late(runs_dir: Path) -> None:
-    places = Places(None, runs_dir)
+def test_finished_preparation_is_not_written_again_by_a_worker_that_comes_late(warm_dir: Path) -> None:
+    places = Places(None, warm_dir)
     run = answered(asked("prepare"), places)
     made = (run.path / "examples.parquet").stat().st_mtime_ns
     run.set_status(state="queued")
-    ensure_supervisor(runs_dir)
+    ensure_supervisor(warm_dir)
     wait_for(run, lambda status: status.is_final, 30)
     assert (run.path / "examples.parquet").stat().st_mtime_ns == made
 
 
-def test_failed_job_is_not_begun_again_by_a_look(runs_dir: Path, tmp_path: Path) -> None:
+def test_failed_job_is_not_begun_again_by_a_look(warm_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("premise,hypothesis,label\na,b,0\nc,d,maybe\n")
     config = asked("prepare", data=f"file:{path}")
-    run = answered(config, Places(None, runs_dir))
-    ask(config, Places(None, runs_dir), again=False)
+    run = answered(config, Places(None, warm_dir))
+    ask(config, Places(None, warm_dir), again=False)
     status = run.status()
     assert status is not None and status.state == "failed"
 
@@ -182,7 +188,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_hard_negatives_are_mined_and_judged_by_a_cross_encoder(runs_dir: Path, small_data: Path, judge: Path) -> None:
+def test_hard_negatives_are_mined_and_judged_by_a_cross_encoder(warm_dir: Path, small_data: Path, judge: Path) -> None:
     rows = [
         f"the {one} number {n} sleeps,a {one} is resting {n}\n"
         for n in range(6)
@@ -192,7 +198,7 @@ def test_hard_negatives_are_mined_and_judged_by_a_cross_encoder(runs_dir: Path, 
     path.write_text("anchor,positive\n" + "".join(rows))
     mining = {"judge": str(judge), "rank_from": 0, "ceiling": 1.0, "margin": 0.0}
     config = asked("prepare", data=f"file:{path}", negatives="hard", mining=mining)
-    run = answered(config, Places(small_data, runs_dir), 90)
+    run = answered(config, Places(small_data, warm_dir), 90)
     status = run.status()
     assert status is not None and status.state == "done", status
     report = read_json(run.path / "report.json")
@@ -200,10 +206,10 @@ def test_hard_negatives_are_mined_and_judged_by_a_cross_encoder(runs_dir: Path, 
     assert 0 < report["examples"] <= report["shapes"]["positive-pairs"]
 
 
-def test_folder_that_is_no_cross_encoder_is_refused(runs_dir: Path, small_data: Path, tmp_path: Path) -> None:
+def test_folder_that_is_no_cross_encoder_is_refused(warm_dir: Path, small_data: Path, tmp_path: Path) -> None:
     path = small_data / "mine.csv"
     path.write_text("anchor,positive\n" + "".join(f"question {n},answer {n}\n" for n in range(20)))
     config = asked("prepare", data=f"file:{path}", negatives="hard", mining={"judge": str(tmp_path)})
-    status = answered(config, Places(small_data, runs_dir), 90).status()
+    status = answered(config, Places(small_data, warm_dir), 90).status()
     assert status is not None and status.state == "failed"
     assert "is no cross-encoder's folder with safetensors" in status.error["message"]

@@ -11,7 +11,16 @@ ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "sentence_transformers", "transformers", "datasets", "umap", "numba", "sklearn", "mteb")
 CORE_FILES = sorted((ROOT / "core").rglob("*.py"))
 PAGE_FILES = [*sorted((ROOT / "ui").rglob("*.py")), ROOT / "app.py"]
-PAGE_MODULES = ("app", "ui.layout", "ui.launch", "core.__main__", "core.supervisor")
+PAGE_MODULES = (
+    "app",
+    "ui.layout",
+    "ui.launch",
+    "core.__main__",
+    "core.supervisor",
+    "core.worker",
+    "ui.benchmark",
+    "ui.measured_cards",
+)
 
 
 def imports_of(source: str) -> set[str]:

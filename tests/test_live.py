@@ -1,5 +1,6 @@
 """The live figure in a real Chromium: a run that somebody else writes is followed, drawn and redrawn without a leak."""
 
+import contextlib
 import json
 import math
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import Browser, CDPSession, Page
 
 from core.config import build_config
 from core.events import EvaluationEvent, Event, EventWriter, MeasureEvent, StateEvent, StepEvent
@@ -17,15 +18,16 @@ from core.figures import PALETTE
 from core.files import write_json
 from core.overlay import MOST_POINTS, OverlaidRun, curve_of, differences, evaluation_title, loss_overlay, smooth
 from core.processes import spawn_detached, start_time
-from core.run_store import create_folder
+from core.run_store import create_folder, list_runs
 from core.runs import RunFolder
-from tests.real_app import CHROMIUM, SAYS, RealApp, chromium, open_page, open_tab, plotted, wait_until_says
+from tests.conftest import end_supervisor
+from tests.real_app import CHROMIUM, SAYS, RealApp, load, open_page, open_tab, plotted, wait_until_says, watched_page
 from ui.live import news_of_run
 from ui.overlay import choose_colours, news_of_overlay
 from ui.studio import Studio
 
 UPDATES = 500
-# The points themselves, 550 of them or more in every chart, are a good part of it.
+# The points themselves, 650 of them or more in every chart, are a good part of it.
 MOST_GROWTH_BYTES = 5_000_000
 # The page asks every 0.4 s, which 500 times over would take minutes: here it asks as soon as it has drawn.
 QUICK = """
@@ -82,23 +84,37 @@ def write_run(runs_dir: Path, name: str, events: list[Event], **status: Any) -> 
 
 @dataclass
 class Watched:
-    """A run that goes on, the process that stands for its worker, and the app that shows it."""
+    """A run that goes on, and the process that stands for its worker."""
 
     run: RunFolder
     worker: subprocess.Popen[bytes]
-    app: RealApp
+
+
+@pytest.fixture(scope="module")
+def live_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("live")
+    yield folder
+    end_supervisor(folder)
+
+
+@pytest.fixture(scope="module")
+def app(live_dir: Path) -> Iterator[RealApp]:
+    started = RealApp(live_dir)
+    yield started
+    started.kill()
 
 
 @pytest.fixture
-def watched(runs_dir: Path) -> Iterator[Watched]:
+def watched(live_dir: Path, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """A run of 400 steps so far, or of as many as the test says; the page shows it, for it is the newest."""
     worker = spawn_detached(["-c", "import time; time.sleep(600)"])
     alive = {"pid": worker.pid, "pid_started": start_time(worker.pid)}
-    run = write_run(runs_dir, "20260101-000000-mnr-abc", told_until(400, 3000), state="training", detail="", **alive)
-    app = RealApp(runs_dir)
-    yield Watched(run, worker, app)
-    app.kill()
+    name, steps = f"20260101-00000{len(list_runs(live_dir))}-mnr-abc", getattr(request, "param", 400)
+    run = write_run(live_dir, name, told_until(steps, 3000), state="training", detail="", **alive)
+    yield Watched(run, worker)
     worker.kill()
     worker.wait(10)
+    run.set_status(state="done", finished=1100.0)
 
 
 def heap_bytes(session: CDPSession) -> float:
@@ -112,13 +128,16 @@ def follow(page: Page, run: RunFolder, updates: int) -> None:
     writer, asked = EventWriter(run.events_path), []
     page.on("requestfinished", lambda request: asked.append(1) if "news_of_run" in (request.post_data or "") else None)
     step = int(page.evaluate(f"{LOSS}.data[0].x.length"))
+    written = 0
     while len(asked) < updates:
-        step += 1
-        writer.write(step_event(step, 3000))
-        if step % 50 == 0:
-            # Without a heartbeat the supervisor would take the worker for one that hangs.
-            run.set_status(heartbeat=float(step))
-        page.wait_for_timeout(20)
+        # A step for each answer: more would only be more points to draw.
+        if written <= len(asked):
+            step, written = step + 1, written + 1
+            writer.write(step_event(step, 3000))
+            if step % 50 == 0:
+                # Without a heartbeat the supervisor would take the worker for one that hangs.
+                run.set_status(heartbeat=float(step))
+        page.wait_for_timeout(5)
     page.wait_for_function(f"{LOSS}.data[0].x.length > {min(step, 1000) - 5}")
 
 
@@ -154,9 +173,10 @@ def check_controls(page: Page) -> None:
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
-def test_run_is_drawn_as_chosen_and_its_end_says_that_the_memory_is_free(watched: Watched) -> None:
-    with chromium() as browser:
-        page = open_page(browser, watched.app.url, complaints := [])
+def test_run_is_drawn_as_chosen_and_its_end_says_that_the_memory_is_free(
+    watched: Watched, app: RealApp, browser: Browser
+) -> None:
+    with contextlib.closing(open_page(browser, app.url, complaints := [])) as page:
         open_tab(page, "Train")
         page.wait_for_function(f"({HISTOGRAM}.data || []).length > 0", timeout=30_000)
         check_curves(page)
@@ -176,11 +196,12 @@ def test_run_is_drawn_as_chosen_and_its_end_says_that_the_memory_is_free(watched
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
-def test_500_updates_leave_the_heap_as_it_was(watched: Watched) -> None:
-    with chromium() as browser:
-        page = open_page(browser, watched.app.url, complaints := [])
+@pytest.mark.parametrize("watched", [100], indirect=True)
+def test_500_updates_leave_the_heap_as_it_was(watched: Watched, app: RealApp, browser: Browser) -> None:
+    with contextlib.closing(watched_page(browser, complaints := [])) as page:
+        page.set_viewport_size({"width": 900, "height": 600})
         page.add_init_script(QUICK)
-        page.reload()
+        load(page, app.url)
         open_tab(page, "Train")
         page.wait_for_function(f"({HISTOGRAM}.data || []).length > 0", timeout=30_000)
         session = page.context.new_cdp_session(page)
@@ -194,15 +215,15 @@ def test_500_updates_leave_the_heap_as_it_was(watched: Watched) -> None:
         assert not complaints
 
 
-def test_figure_is_told_what_the_process_uses_until_it_has_ended(watched: Watched, runs_dir: Path) -> None:
-    studio = Studio(runs_dir, None)
+def test_figure_is_told_what_the_process_uses_until_it_has_ended(watched: Watched, live_dir: Path) -> None:
+    studio = Studio(live_dir, None)
     machine = news_of_run(studio, [watched.run.id, 0, 0])["machine"]
     assert machine["alive"] and machine["memory_bytes"] > 1_000_000 and machine["cores"] >= 1
     watched.worker.kill()
     watched.worker.wait(10)
     machine = news_of_run(studio, [watched.run.id, 0, 0])["machine"]
     assert (machine["alive"], machine["memory_bytes"], machine["cpu_percent"]) == (False, None, None)
-    waiting = write_run(runs_dir, "20260101-000001-mnr-def", [], state="queued", pid=None)
+    waiting = write_run(live_dir, "20260101-000009-mnr-def", [], state="queued", pid=None)
     assert news_of_run(studio, [waiting.id, 0, 0])["machine"] is None
 
 

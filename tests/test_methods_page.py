@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page
 
 from core.run_store import list_runs
-from tests.conftest import end_supervisor, write_small_data
-from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
+from tests.conftest import write_small_data
+from tests.real_app import CHROMIUM, RealApp, load, open_tab, press
 
 pytestmark = [
     pytest.mark.browser,
@@ -18,24 +18,18 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("runs")
-    yield folder
-    end_supervisor(folder)
-
-
-@pytest.fixture(scope="module")
-def app(runs_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApp]:
-    started = RealApp(runs_dir, write_small_data(tmp_path_factory.mktemp("data") / "data"))
+def app(warm_module: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApp]:
+    started = RealApp(warm_module, write_small_data(tmp_path_factory.mktemp("data") / "data"))
     yield started
     started.kill()
 
 
 @pytest.fixture
-def page(app: RealApp) -> Iterator[Page]:
-    with chromium() as browser:
-        yield open_page(browser, app.url, complaints := [])
-        assert not complaints
+def page(app: RealApp, tab: tuple[Page, list[str]]) -> Iterator[Page]:
+    opened, complaints = tab
+    complaints.clear()
+    yield load(opened, app.url)
+    assert not complaints
 
 
 def shows(page: Page, text: str, place: str = "body", seconds: float = 40) -> None:
@@ -83,7 +77,7 @@ def test_losses_that_do_not_fit_are_no_choice_and_say_why(page: Page) -> None:
     assert page.get_by_role("radio", name="CoSENT").count() == 1
 
 
-def test_chain_is_queued_followed_to_its_second_run_and_shows_its_stages(page: Page, runs_dir: Path) -> None:
+def test_chain_is_queued_followed_to_its_second_run_and_shows_its_stages(page: Page, warm_module: Path) -> None:
     choose(page, "Recipe", "Augmented SBERT")
     open_tab(page, "Data")
     choose(page, "Data", "SNLI")
@@ -97,7 +91,7 @@ def test_chain_is_queued_followed_to_its_second_run_and_shows_its_stages(page: P
     shows(page, "Gold and silver teach a bi-encoder", "#stages", 60)
     shows(page, "silver scored pairs", "#stages", 120)
     page.wait_for_function("document.querySelectorAll('#stages li.done').length === 4", timeout=120_000, polling=100)
-    first, second = sorted(list_runs(runs_dir), key=lambda one: one[1].rank)
+    first, second = sorted(list_runs(warm_module), key=lambda one: one[1].rank)
     assert second[1].after == first[0].id
     assert (first[0].config().kind, second[0].config().kind) == ("cross-encoder", "train")
     assert page.evaluate("document.querySelectorAll('#stages table tbody tr').length") > 3

@@ -127,9 +127,9 @@ def test_removed_run_is_a_stopped_one_that_says_so(runs_dir: Path) -> None:
         remove(second)
 
 
-def test_supervisor_starts_the_moved_run_first_and_never_the_removed_one(runs_dir: Path) -> None:
-    long, second, third, fourth = (create_run(runs_dir, demo(**LONG), None) for _ in range(4))
-    ensure_supervisor(runs_dir)
+def test_supervisor_starts_the_moved_run_first_and_never_the_removed_one(warm_dir: Path) -> None:
+    long, second, third, fourth = (create_run(warm_dir, demo(**LONG), None) for _ in range(4))
+    ensure_supervisor(warm_dir)
     wait_for(long, lambda status: status.is_working)
     move(third, up=True)
     remove(second)
@@ -263,14 +263,14 @@ def test_command_refuses_with_one_sentence_and_exit_2(runs_dir: Path, capsys: py
     assert told.out == "" and told.err.count("\n") == 1 and "cannot be resumed. It is done" in told.err
 
 
-def test_command_queues_follows_and_prints_the_result_of_train(runs_dir: Path) -> None:
-    run = create_run(runs_dir, demo(max_steps=4), None)
+def test_command_queues_follows_and_prints_the_result_of_train(warm_dir: Path) -> None:
+    run = create_run(warm_dir, demo(max_steps=4), None)
     (run.path / "checkpoints" / "latest").mkdir()
     # An empty note is no checkpoint to the trainer, which then begins at the first step.
     (run.path / "checkpoints" / "latest" / "note").touch()
     run.set_status(state="interrupted", error={"kind": "interrupted", "message": "gone"})
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STUDIO_")}
-    command = [sys.executable, "-m", "core", "resume", run.id, "--runs-dir", str(runs_dir)]
+    command = [sys.executable, "-m", "core", "resume", run.id, "--runs-dir", str(warm_dir)]
     root = Path(__file__).parent.parent
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -97,14 +97,15 @@ def test_only_the_newest_are_kept_and_never_one_that_goes_on(runs_dir: Path) -> 
     assert {run.id for run in iter_runs(runs[0].path.parent)} == {runs[0].id, runs[3].id, runs[4].id}
 
 
-def test_typed_texts_do_not_wait_for_a_training_run_and_stand_in_no_log(runs_dir: Path) -> None:
-    training = create_run(runs_dir, override(recipe_config("quick-demo"), {"epochs": 900, "eval_every": 100_000}), None)
-    ensure_supervisor(runs_dir)
+def test_typed_texts_do_not_wait_for_a_training_run_and_stand_in_no_log(warm_dir: Path) -> None:
+    training = create_run(warm_dir, override(recipe_config("quick-demo"), {"epochs": 900, "eval_every": 100_000}), None)
+    ensure_supervisor(warm_dir)
     wait_for(training, lambda status: status.state == "training")
-    run = ask(trying("the secret of Anna", "another one"), Places(None, runs_dir))
+    run = ask(trying("the secret of Anna", "another one"), Places(None, warm_dir))
     assert wait_for(run, lambda status: status.is_final, 20).state == "done"
     assert is_answered(run)
-    told = [run.log_path, run.events_path, run.path / "status.json", runs_dir / ".supervisor.log"]
+    told = [run.log_path, run.events_path, run.path / "status.json", warm_dir / ".supervisor.log"]
+    assert told[-1].is_file()
     assert not [path for path in told if path.is_file() and "Anna" in path.read_text()]
     status = training.status()
     assert status is not None and status.state == "training"

@@ -21,12 +21,24 @@ from core.run_log import RunLog
 from core.run_store import create_run
 from core.runs import RunFolder
 from core.settings import override
+from tests.shared_runs import write_static_model
+from tests.small_models import write_sentence_model
 
 STEPS, STOP_AT = 8, 3
 SHORT: dict[str, Any] = {
     "data": "sample", "batch_size": 8, "max_steps": STEPS, "epochs": 100.0, "eval_every": 1000, "snapshots": False,
     "best_by": "last",     "precision": "fp32",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small_bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the folders of a static model and of a transformer with dropout: how many weights they have plays no part."""
+    folder = tmp_path_factory.mktemp("bases")
+    return {
+        "static": str(write_static_model(folder / "static")),
+        "transformer": str(write_sentence_model(folder / "transformer")),
+    }
 
 
 class StoppedAt(RunLog):
@@ -54,18 +66,15 @@ def weights_of(run: RunFolder) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("loss", "base"),
-    [
-        ("mnr", "static-minilm"),
-        ("softmax", "minilm-from-nothing"),
-        ("denoising", "minilm-from-nothing"),
-        ("contrastive-tension", "minilm-from-nothing"),
-    ],
+    [("mnr", "static"), ("softmax", "transformer"), ("denoising", "transformer"), ("contrastive-tension", "transformer")],
 )
-def test_stopped_and_resumed_run_ends_with_the_same_weights(loss: str, base: str, runs_dir: Path) -> None:
-    config = config_of(loss, base)
-    through = create_run(runs_dir, config, None)
+def test_stopped_and_resumed_run_ends_with_the_same_weights(
+    loss: str, base: str, runs_dir: Path, small_data: Path, small_bases: dict[str, str]
+) -> None:
+    config = config_of(loss, small_bases[base], learning_rate=5e-3)
+    through = create_run(runs_dir, config, small_data)
     training.train(RunLog(through))
-    run = create_run(runs_dir, config, None)
+    run = create_run(runs_dir, config, small_data)
     training.train(StoppedAt(run, STOP_AT))
     stopped = run.status()
     assert stopped is not None and (stopped.state, stopped.has_model) == ("stopped", True)
@@ -101,7 +110,9 @@ def test_best_of_the_earlier_turn_is_still_the_best(tmp_path: Path) -> None:
     assert (later.step, later.best.worse_in_a_row) == (4, 1)
 
 
-def test_full_gpu_is_answered_with_half_the_batch(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_gpu_is_answered_with_half_the_batch(
+    runs_dir: Path, small_bases: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A GPU that holds 4 examples: the error is the library's own, the rest of the run is real.
     real = training.train_steps
 
@@ -111,7 +122,7 @@ def test_full_gpu_is_answered_with_half_the_batch(runs_dir: Path, monkeypatch: p
         return real(run, course, snapshots)
 
     monkeypatch.setattr(training, "train_steps", train_steps)
-    run = create_run(runs_dir, config_of("softmax", "static-minilm", batch_size=16, max_steps=2), None)
+    run = create_run(runs_dir, config_of("softmax", small_bases["static"], batch_size=16, max_steps=2), None)
     training.train(RunLog(run))
     status, settings = run.status(), run.resolved()["settings"]
     assert status is not None and status.state == "done"
@@ -137,8 +148,8 @@ def test_word_vectors_take_half_the_batch_since_no_cached_loss_trains_them(runs_
     assert said == "batches of 32, 2 to a step"
 
 
-def test_rows_that_changed_meanwhile_are_not_gone_on_with(runs_dir: Path, small_data: Path) -> None:
-    asked = SHORT | {"data": "snli", "loss": "mnr", "base_model": "static-minilm"}
+def test_rows_that_changed_meanwhile_are_not_gone_on_with(runs_dir: Path, small_data: Path, small_bases: dict[str, str]) -> None:
+    asked = SHORT | {"data": "snli", "loss": "mnr", "base_model": small_bases["static"]}
     config = override(build_config({}), asked, Places(small_data))
     run = create_run(runs_dir, config, small_data)
     training.train(StoppedAt(run, STOP_AT))
@@ -148,8 +159,8 @@ def test_rows_that_changed_meanwhile_are_not_gone_on_with(runs_dir: Path, small_
         training.train(RunLog(run))
 
 
-def test_budget_of_seconds_ends_in_time_with_a_model(runs_dir: Path) -> None:
-    config = config_of("mnr", "static-minilm", max_steps=None, epochs=None, time_budget_seconds=8.0)
+def test_budget_of_seconds_ends_in_time_with_a_model(runs_dir: Path, small_bases: dict[str, str]) -> None:
+    config = config_of("mnr", small_bases["static"], max_steps=None, epochs=None, time_budget_seconds=8.0)
     run = create_run(runs_dir, config, None)
     began = time.monotonic()
     training.train(RunLog(run))
@@ -157,7 +168,10 @@ def test_budget_of_seconds_ends_in_time_with_a_model(runs_dir: Path) -> None:
     steps = [event for event in read_events(run.events_path) if event["type"] == "step"]
     assert status is not None and (status.state, status.has_model) == ("done", True)
     assert 2 < took < 9.5
-    assert steps[-1]["step"] > 20
+    # How many steps that are is the machine's affair; what was planned once the speed was known is trained.
+    known_after, planned = run.resolved()["watching"]["planned"][-1]
+    assert known_after < steps[-1]["step"] <= planned
+    assert run.resolved()["watching"]["train_seconds"] > 1
     assert max(step["learning_rate"] for step in steps) > 0.8 * config_rate(run) > 0
     assert steps[-1]["step"] <= steps[-1]["total_steps"]
 
@@ -166,11 +180,13 @@ def config_rate(run: RunFolder) -> float:
     return float(run.resolved()["settings"]["learning_rate"]["value"])
 
 
-def test_gpu_that_is_too_small_for_anything_says_so(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_that_is_too_small_for_anything_says_so(
+    runs_dir: Path, small_bases: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def train_steps(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(training, "train_steps", train_steps)
-    run = create_run(runs_dir, config_of("softmax", "static-minilm", batch_size=4), None)
+    run = create_run(runs_dir, config_of("softmax", small_bases["static"], batch_size=4), None)
     with pytest.raises(MachineError, match="too small even for the smallest batch"):
         training.train(RunLog(run))

@@ -1,8 +1,9 @@
 """What the page does with runs: the queue's block, the buttons of the chosen run, and a run put back into the tabs."""
 
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from playwright.sync_api import Browser
 from core.chains import asked_chain, create_chain
 from core.config import BOOKKEEPING, build_config
 from core.files import write_json
+from core.launching import ensure_supervisor
 from core.processes import start_time
 from core.queue import REMOVED, read_queue
 from core.recipes import recipe_chain
 from core.run_store import create_run, list_runs
 from core.runs import RunFolder
 from tests.conftest import wait_for, write_small_data
-from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
+from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
 from tests.test_supervisor import LONG, demo
 from ui.duplicate import Duplicate, duplicate
 from ui.layout import RUN_OUTPUTS, look_at_runs, show_runs
@@ -254,12 +256,6 @@ def test_cross_encoder_without_its_chain_has_no_place_on_the_tabs(studio: Studio
         duplicate(studio, run)
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
 def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -269,17 +265,21 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
-def test_queue_is_seen_reordered_and_emptied_on_the_page(runs_dir: Path, browser: Browser) -> None:
-    long, second, third = (create_run(runs_dir, demo(**LONG), None) for _ in range(3))
-    app = RealApp(runs_dir)
+def test_queue_is_seen_reordered_and_emptied_on_the_page(warm_dir: Path, browser: Browser) -> None:
+    long, second, third = (create_run(warm_dir, demo(**LONG), None) for _ in range(3))
+    ensure_supervisor(warm_dir)
+    working = wait_for(long, lambda status: status.state == "training")
+    assert working.pid is not None
+    # It goes on, and takes no processor from the page.
+    os.kill(working.pid, signal.SIGSTOP)
+    app = RealApp(warm_dir)
     try:
         page = open_page(browser, app.url, complaints := [])
-        wait_for(long, lambda status: status.is_working)
         open_tab(page, "Train")
         page.wait_for_function("document.querySelector('#queue').innerText.startsWith('2 runs wait')")
         press(page, f"Move {third.id} up")
         page.wait_for_function(f"document.querySelector('#queue tbody tr').innerText.includes('{third.id}')")
-        assert [run.id for run, _ in read_queue(runs_dir).waiting] == [third.id, second.id]
+        assert [run.id for run, _ in read_queue(warm_dir).waiting] == [third.id, second.id]
         for run in (second, third):
             press(page, f"Remove {run.id} from the queue")
             # The block is drawn anew: a button that is replaced under the pointer is not pressed.
@@ -293,5 +293,7 @@ def test_queue_is_seen_reordered_and_emptied_on_the_page(runs_dir: Path, browser
         press(page, "Really delete")
         until(lambda: not second.path.exists())
         assert not complaints
+        page.close()
     finally:
+        os.kill(working.pid, signal.SIGCONT)
         app.kill()

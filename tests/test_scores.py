@@ -7,18 +7,18 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
+from core.launching import ensure_supervisor
 from core.recipes import recipe_config
-from core.run_log import RunLog
 from core.run_store import create_run
 from core.runs import RunFolder
 from core.settings import override
-from core.training import train
-from tests.conftest import end_supervisor, write_small_data
-from tests.real_app import CHROMIUM, ROOT, chromium, free_port, press
+from tests.conftest import wait_for
+from tests.real_app import CHROMIUM, ROOT, free_port, press
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,21 +35,19 @@ POINT = """([place, trace, point]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
-    folder = tmp_path_factory.mktemp("scores")
-    (folder / "runs").mkdir()
-    run = create_run(folder / "runs", override(recipe_config("mnr"), SHORT), write_small_data(folder / "data"))
-    train(RunLog(run))
-    yield run
-    end_supervisor(folder / "runs")
+@pytest.fixture
+def trained(warm_dir: Path, small_data: Path) -> RunFolder:
+    run = create_run(warm_dir, override(recipe_config("mnr"), SHORT), small_data)
+    ensure_supervisor(warm_dir)
+    assert wait_for(run, lambda status: status.is_final).state == "done"
+    return run
 
 
 @pytest.fixture
-def url(trained: RunFolder) -> Iterator[str]:
+def url(trained: RunFolder, small_data: Path) -> Iterator[str]:
     """A page with the block alone; Gradio in this process would leave sockets behind."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.scores_page", str(trained.runs_dir), str(trained.runs_dir.parent / "data")]
+    command = [sys.executable, "-m", "tests.scores_page", str(trained.runs_dir), str(small_data)]
     page = subprocess.Popen(
         [*command, trained.id, str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -75,10 +73,9 @@ def click_point(page: Page, place: str, trace: int, point: int) -> int:
     return int(row)
 
 
-def test_pairs_are_read_by_clicks_and_other_pairs_scored_by_the_button(url: str, trained: RunFolder) -> None:
+def test_pairs_are_read_by_clicks_and_other_pairs_scored_by_the_button(url: str, browser: Browser) -> None:
     complaints: list[str] = []
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
+    with contextlib.closing(browser.new_page(viewport={"width": 1200, "height": 900})) as page:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(url, wait_until="load")
         page.wait_for_selector("#scores-view >> text=On STSB validation, 12 pairs")

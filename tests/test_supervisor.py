@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -19,18 +19,10 @@ from core.recipes import recipe_config
 from core.run_store import create_run, delete_run
 from core.runs import RunFolder, Status
 from core.settings import override
-from tests.conftest import end_supervisor, wait_for
+from tests.conftest import wait_for
 
-SHORT = {"max_steps": 4, "eval_every": 2}
+SHORT = {"max_steps": 4, "eval_every": 2, "snapshots": False}
 LONG = {"epochs": 900, "eval_every": 100_000}
-
-
-@pytest.fixture(scope="module")
-def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A runs folder whose supervisor has its libraries loaded."""
-    folder = tmp_path_factory.mktemp("warm")
-    yield folder
-    end_supervisor(folder)
 
 
 def demo(**changes: object) -> RunConfig:
@@ -45,6 +37,13 @@ def queue(runs_dir: Path, **changes: object) -> RunFolder:
 
 def in_training(run: RunFolder) -> Status:
     return wait_for(run, lambda status: status.state == "training")
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
 
 
 def ended(run: RunFolder, seconds: float = 60.0) -> Status:
@@ -135,14 +134,20 @@ def test_second_supervisor_leaves_at_once(warm_runs: Path) -> None:
 
 
 def test_run_survives_its_supervisor_and_the_next_one_follows_it(runs_dir: Path) -> None:
-    run = queue(runs_dir, epochs=8, eval_every=100_000)
+    run = queue(runs_dir, max_steps=60, eval_every=100_000, snapshots=False)
     working = in_training(run)
-    supervisor = read_json(runs_dir / ".supervisor.json")
-    os.kill(supervisor["pid"], signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(supervisor["pid"])], timeout=3)
+    assert working.pid is not None
+    # It stands still meanwhile: a run that would last until the next supervisor is there takes a minute on a slow machine.
+    os.kill(working.pid, signal.SIGSTOP)
+    before = read_json(runs_dir / ".supervisor.json")
+    os.kill(before["pid"], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(before["pid"])], timeout=3)
     assert is_alive(working.pid, working.pid_started)
     ensure_supervisor(runs_dir)
-    assert ended(run).state == "done"
+    wait_until(lambda: read_json(runs_dir / ".supervisor.json") != before)
+    os.kill(working.pid, signal.SIGCONT)
+    status = ended(run)
+    assert (status.state, status.pid) == ("done", working.pid)
     assert ended(queue(runs_dir, **SHORT)).state == "done", "the lock went with the supervisor, not with the worker"
 
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -13,9 +13,8 @@ from core import launching, team
 from core.__main__ import main
 from core.config import build_config
 from core.events import read_events
-from core.files import read_json
+from core.files import read_json, write_json
 from core.machine import read_machine
-from core.models import load_model
 from core.places import Places
 from core.run_log import RunLog
 from core.run_store import create_run
@@ -23,20 +22,46 @@ from core.runs import RunFolder
 from core.settings import override
 from core.supervisor import Supervisor
 from core.training import train
+from tests.conftest import write_small_data
+from tests.small_models import write_sentence_model
+from tests.stopping_team import HALFWAY
 from tests.test_resuming import SHORT, weights_of
 
 TOGETHER = 2
+SOFTMAX: dict[str, Any] = {"loss": "softmax", "eval_every": 2}
+
+
+class Launched(NamedTuple):
+    """Runs that the same two processes did, one after the other, and how these ended."""
+
+    softmax: RunFolder
+    through: RunFolder
+    stopped: RunFolder
+    wrong: RunFolder
+    done: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
 def still_base(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return a small transformer's folder, without dropout: its numbers depend on nothing but rows and weights."""
-    folder = tmp_path_factory.mktemp("still")
-    model = load_model(build_config({"base_model": "minilm-from-nothing"}), folder, "cpu", 1)
-    transformer = model[0].auto_model
-    transformer.config.hidden_dropout_prob = transformer.config.attention_probs_dropout_prob = 0.0
-    model.save(str(folder), create_model_card=False)
+    folder = write_sentence_model(tmp_path_factory.mktemp("still"))
+    config = read_json(folder / "config.json") or {}
+    write_json(folder / "config.json", config | {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def launched(still_base: str, tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    """Do all but one of the runs of this file in one launch: importing the libraries takes longer than they."""
+    runs_dir = tmp_path_factory.mktemp("launched")
+    data = write_small_data(tmp_path_factory.mktemp("data") / "small")
+    softmax = run_of(runs_dir, still_base, data, **SOFTMAX, batch_size=8)
+    # Few rows, so that the checkpoint lies in the second epoch: its batches are other ones than the first one's.
+    few: dict[str, Any] = {"loss": "softmax", "batch_size": 4, "max_rows": 16, "max_steps": 6}
+    through, stopped = (run_of(runs_dir, still_base, data, **few) for _ in range(2))
+    wrong = run_of(runs_dir, still_base, loss="mnr", data="file:/nowhere/rows.csv")
+    done = launch([softmax, through, stopped, stopped, wrong], "tests.stopping_team")
+    return Launched(softmax, through, stopped, wrong, done)
 
 
 def run_of(runs_dir: Path, still_base: str, data_dir: Path | None = None, **settings: Any) -> RunFolder:
@@ -50,11 +75,11 @@ def run_of(runs_dir: Path, still_base: str, data_dir: Path | None = None, **sett
     return create_run(runs_dir, override(build_config({}), short | settings, Places()), data_dir)
 
 
-def train_together(run: RunFolder, module: str = "core.worker") -> None:
-    """Train a run in two processes, as the supervisor starts them."""
-    arguments = [word if word != "core.worker" else module for word in launching.worker_arguments(run, TOGETHER)]
-    done = subprocess.run([sys.executable, *arguments], timeout=240, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:] + "\n".join(run.last_log_lines(30))
+def launch(runs: list[RunFolder], module: str = "core.worker") -> subprocess.CompletedProcess[str]:
+    """Start two processes as the supervisor does; `module` is what they run."""
+    *arguments, last = launching.worker_arguments(runs[-1], TOGETHER)
+    arguments = [word if word != "core.worker" else module for word in arguments] + [str(run.path) for run in runs[:-1]]
+    return subprocess.run([sys.executable, *arguments, last], timeout=240, capture_output=True, text=True, check=False)
 
 
 def events_of(run: RunFolder, kind: str) -> list[dict[str, Any]]:
@@ -65,15 +90,8 @@ def losses_of(run: RunFolder) -> list[float]:
     return [event["loss"] for event in events_of(run, "step")]
 
 
-@pytest.mark.parametrize("loss", ["mnr", "softmax"])
-def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
-    loss: str, runs_dir: Path, still_base: str, small_data: Path
-) -> None:
-    # Softmax has weights of its own, which the library does not keep alike.
-    alone = run_of(runs_dir, still_base, small_data, loss=loss, batch_size=16, eval_every=2)
+def check_like_one_with_the_doubled_batch(both: RunFolder, alone: RunFolder) -> None:
     train(RunLog(alone))
-    both = run_of(runs_dir, still_base, small_data, loss=loss, batch_size=8, eval_every=2)
-    train_together(both)
     status = both.status()
     assert status is not None and (status.state, status.has_model) == ("done", True), both.last_log_lines()
     assert losses_of(both) == pytest.approx(losses_of(alone), abs=1e-4) and len(losses_of(both)) == 5
@@ -84,27 +102,33 @@ def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
     assert f"on each of {TOGETHER} devices" in both.events_path.read_text()
 
 
-def test_two_processes_go_on_where_they_stopped(runs_dir: Path, still_base: str) -> None:
-    # Few rows, so that the checkpoint lies in the second epoch: its batches are other ones than the first one's.
-    settings = {"loss": "softmax", "batch_size": 4, "max_rows": 16, "max_steps": 6}
-    through, stopped = (run_of(runs_dir, still_base, **settings) for _ in range(2))
-    train_together(through)
-    train_together(stopped, "tests.stopping_team")
-    status = stopped.status()
-    assert status is not None and status.state == "stopped"
-    assert (read_json(stopped.path / "checkpoints" / "latest" / "trainer_state.json") or {})["global_step"] == 3
-    train_together(stopped)
-    ended, expected = weights_of(stopped), weights_of(through)
+def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(runs_dir: Path, still_base: str, small_data: Path) -> None:
+    both = run_of(runs_dir, still_base, small_data, loss="mnr", batch_size=8, eval_every=2)
+    done = launch([both])
+    assert done.returncode == 0, done.stderr[-2000:] + "\n".join(both.last_log_lines(30))
+    alone = run_of(runs_dir, still_base, small_data, loss="mnr", batch_size=16, eval_every=2)
+    check_like_one_with_the_doubled_batch(both, alone)
+
+
+def test_two_processes_keep_a_losss_own_weights_alike(
+    launched: Launched, runs_dir: Path, still_base: str, small_data: Path
+) -> None:
+    # Softmax has weights of its own, which the library does not keep alike.
+    alone = run_of(runs_dir, still_base, small_data, **SOFTMAX, batch_size=16)
+    check_like_one_with_the_doubled_batch(launched.softmax, alone)
+
+
+def test_two_processes_go_on_where_they_stopped(launched: Launched) -> None:
+    assert read_json(launched.stopped.path / HALFWAY) == {"state": "stopped", "step": 3}, launched.done.stderr[-2000:]
+    status = launched.stopped.status()
+    assert status is not None and status.state == "done"
+    ended, expected = weights_of(launched.stopped), weights_of(launched.through)
     assert all(torch.allclose(ended[name], expected[name], atol=1e-6) for name in expected)
 
 
-def test_what_is_wrong_with_a_run_is_said_once(runs_dir: Path, still_base: str) -> None:
-    run = run_of(runs_dir, still_base, loss="mnr", data="file:/nowhere/rows.csv")
-    done = subprocess.run(
-        [sys.executable, *launching.worker_arguments(run, TOGETHER)], timeout=120, capture_output=True, text=True, check=False
-    )
-    status = run.status()
-    assert done.returncode != 0
+def test_what_is_wrong_with_a_run_is_said_once(launched: Launched) -> None:
+    status = launched.wrong.status()
+    assert launched.done.returncode != 0
     assert status is not None and status.state == "failed" and "/nowhere/rows.csv" in status.detail
 
 

@@ -21,7 +21,7 @@ from ui.measuring import measure_config, models_of_run
 from ui.model_events import ask_job
 from ui.model_tab import model_choices
 from ui.page import QUIET, Page
-from ui.studio import Studio, bound
+from ui.studio import Studio, bound, served
 
 SORTING = (Path(__file__).parent / "sorting.js").read_text(encoding="utf-8")
 LOOK = """
@@ -82,7 +82,7 @@ def build_compare(studio: Studio) -> CompareBlock:
         css_template=LOOK,
         js_on_load=SCRIPT + SORTING,
         head=HEAD,
-        server_functions=[bound(news_of_job, studio)],
+        server_functions=[served(news_of_job, studio)],
         apply_default_css=False,
         elem_id="compare-view",
     )

@@ -34,7 +34,7 @@ function showWorking(told) {
 async function pull(mine) {
   let wait = PULL_MS;
   try {
-    const news = await server.news_of_job([props.value || {}, mark]);
+    const news = await server.news_of_job([visitor(), props.value || {}, mark]);
     if (mine !== turn) return;
     showWorking(news.working);
     if (news.mark !== mark) { mark = news.mark; put(news.html); }

@@ -15,7 +15,7 @@ from ui.drawn import figure_place
 from ui.html import empty, hint, problem
 from ui.job_view import SCRIPT, TEMPLATE
 from ui.live import HEAD
-from ui.studio import Studio, bound
+from ui.studio import Studio, served
 
 VARY_FIELDS = (
     "batch_size", "learning_rate", "epochs", "loss_params.scale", "max_seq_length", "warmup", "seed", "weight_decay",
@@ -65,7 +65,7 @@ def build_experiments(studio: Studio) -> ExperimentsBlock:
         html_template=TEMPLATE,
         js_on_load=SCRIPT,
         head=HEAD,
-        server_functions=[bound(news_of_job, studio)],
+        server_functions=[served(news_of_job, studio)],
         apply_default_css=False,
         elem_id="experiment-view",
     )

@@ -5,8 +5,8 @@ const P = window.Plotly, root = element.querySelector('.explorer');
 let turn = 0, timer = null, mark = '';
 const source = {
   plotly: P, charts: filmCharts(P), ask: () => start(),
-  type: async texts => { try { return await server.type_on_map([asked(), texts]); } catch (error) { return {fault: 'The app does not answer. Reload the page once it runs again.'}; } },
-  page: async () => { try { return await server.save_map([asked()]); } catch (error) { return {fault: 'The app does not answer. Reload the page once it runs again.'}; } },
+  type: async texts => { try { return await server.type_on_map([visitor(), asked(), texts]); } catch (error) { return {fault: 'The app does not answer. Reload the page once it runs again.'}; } },
+  page: async () => { try { return await server.save_map([visitor(), asked()]); } catch (error) { return {fault: 'The app does not answer. Reload the page once it runs again.'}; } },
 };
 const explorer = mountExplorer(root, source);
 const asked = () => ({...(props.value || {}), method: explorer.value('method'), neighbours: Number(explorer.value('neighbours')), min_dist: Number(explorer.value('min_dist'))});
@@ -16,7 +16,7 @@ async function pull(mine, quick) {
   if (!element.offsetWidth) wait = PULL_MS;
   else {
     try {
-      const news = await server.space_of([asked(), quick ? '' : mark, quick]);
+      const news = await server.space_of([visitor(), asked(), quick ? '' : mark, quick]);
       if (mine !== turn) return;
       if (news.fault !== undefined && explorer.space && explorer.value('method') === 'umap') {
         // The main axes stay where UMAP cannot be had.
@@ -33,7 +33,7 @@ async function pull(mine, quick) {
       }
       root.querySelector('[data-part=says]').textContent = news.says || '';
       if (quick) return pull(mine, false);
-      if (news.final && news.fault === undefined) { if (!warmed) server.warm_map([]).then(told => { warmed = Boolean(told.warms); }, () => {}); return; }
+      if (news.final && news.fault === undefined) { if (!warmed) server.warm_map([visitor()]).then(told => { warmed = Boolean(told.warms); }, () => {}); return; }
       if (news.isLive) wait = PULL_MS;
     } catch (error) {
       if (mine !== turn) return;

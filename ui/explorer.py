@@ -11,7 +11,7 @@ from core.explore_answers import films_of, open_asked, saved_page, space_json
 from core.film_page import markup, scripts, style
 from core.spaces import Space, snapshot_steps
 from ui.live import HEAD
-from ui.studio import Studio, bound
+from ui.studio import Studio, served
 
 SCRIPT = scripts() + (Path(__file__).parent / "explorer.js").read_text(encoding="utf-8")
 NO_RUN = "No run yet. Start one on the Train tab: its texts appear here, and you can watch its space form."
@@ -27,7 +27,7 @@ def build_explorer(studio: Studio) -> gr.HTML:
         css_template=style(),
         js_on_load=SCRIPT,
         head=HEAD,
-        server_functions=[bound(each, studio) for each in (space_of, type_on_map, save_map, warm_map)],
+        server_functions=[served(each, studio) for each in (space_of, type_on_map, save_map, warm_map)],
         apply_default_css=False,
         elem_id="map",
     )

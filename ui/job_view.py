@@ -18,7 +18,7 @@ from ui.html import hint, problem, set_button
 from ui.job_cards import CARDS
 from ui.live import HEAD
 from ui.negatives_view import negatives_card
-from ui.studio import Studio, bound
+from ui.studio import Studio, served
 
 SCRIPT = FIGURES_SCRIPT + (Path(__file__).parent / "data.js").read_text(encoding="utf-8")
 TEMPLATE = """
@@ -43,7 +43,7 @@ def build_job_view(studio: Studio, elem_id: str) -> gr.HTML:
         html_template=TEMPLATE,
         js_on_load=SCRIPT,
         head=HEAD,
-        server_functions=[bound(news_of_job, studio)],
+        server_functions=[served(news_of_job, studio)],
         apply_default_css=False,
         elem_id=elem_id,
     )

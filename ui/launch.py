@@ -9,10 +9,12 @@ from pathlib import Path
 import gradio as gr
 
 from core.errors import MachineError
+from core.hosting import is_hosted
 from ui.layout import build_page
 from ui.live import PLOTLY_JS
 from ui.studio import Studio
 from ui.theme import CSS, THEME
+from ui.visitors import HEAD
 
 ALIVE_SECONDS = 10.0
 DEFAULT_PORT = 7860
@@ -30,7 +32,7 @@ def launch(studio: Studio) -> gr.Blocks:
     page = build_page(studio)
     page.launch(
         server_name=host, server_port=port, prevent_thread_lock=True, quiet=False, show_error=True, theme=THEME, css=CSS,
-        footer_links=[], run_history=False, max_file_size="200mb",
+        head=HEAD, footer_links=[], run_history=False, max_file_size="200mb",
     )  # fmt: skip
     return page
 
@@ -41,8 +43,8 @@ def server_name() -> str:
 
 
 def serves_others() -> bool:
-    """Tell whether the page can be opened from another machine, as on a Space."""
-    return bool(os.environ.get("SPACE_ID")) or server_name() not in ("127.0.0.1", "localhost", "::1")
+    """Tell whether the page can be opened from another machine, or strangers share it."""
+    return is_hosted() or server_name() not in ("127.0.0.1", "localhost", "::1")
 
 
 def _port() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from core.launching import ensure_supervisor
-from core.queue import Queue, queue_of
+from core.queue import Queue, read_queue
 from core.recipes import RECIPES
 from core.run_store import list_runs
 from core.runs import Status
@@ -14,6 +14,7 @@ from ui.chain_view import next_in_chain, stages_view
 from ui.data_events import list_data, take_press, wire_data
 from ui.data_tab import build_data_tab
 from ui.duplicate import duplicate_chosen
+from ui.endpoints import build_endpoints
 from ui.evaluate_parts import build_evaluate_tab, wire_evaluate
 from ui.evaluate_tab import scores_table
 from ui.experiment_events import wire_experiments
@@ -36,8 +37,10 @@ from ui.runs_tab import (
     runs_table,
     show_choice,
 )
-from ui.studio import Studio, bound
+from ui.share_events import wire_share
+from ui.studio import Studio, bound, tell_visitors
 from ui.train_tab import build_train_tab, cancel_training, start_training, stop_training
+from ui.visitors import KEEP, build_limits, build_visitor, know_visitor
 
 TITLE = (
     '<div class="studio-title"><h1>Contrastive Studio</h1><p>Make a text embedding model your own: choose a recipe, '
@@ -50,6 +53,7 @@ def build_page(studio: Studio) -> gr.Blocks:
     """Lay out the whole page and wire it."""
     blocks = gr.Blocks(title="Contrastive Studio", delete_cache=(3600, 86400))
     with blocks:
+        visitor = build_visitor(studio)
         page = _lay_out(studio)
         wire_form(studio, page)
         wire_data(studio, page)
@@ -58,16 +62,20 @@ def build_page(studio: Studio) -> gr.Blocks:
         _wire_runs(studio, page)
         timer = gr.Timer(1.0)
         timer.tick(bound(look_at_runs, studio), [page.seen, *page.look_inputs()], page.run_outputs(), **QUIET)
-        named = blocks.load(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
+        known = blocks.load(know_visitor, visitor, visitor, **QUIET).then(None, visitor, None, js=KEEP, **QUIET)
+        named = known.then(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
         outputs = [*page.form_outputs(), *page.run_outputs()]
         opened = named.then(bound(open_page, studio), [page.recipe], outputs, **QUIET)
         listed = opened.then(bound(list_data, studio), page.data.data, page.data.data, **QUIET)
         listed.then(**request_view(studio, page))
+        build_endpoints(studio)
+    tell_visitors(blocks, visitor)
     return blocks
 
 
 def _lay_out(studio: Studio) -> Page:
     gr.HTML(TITLE)
+    build_limits(studio)
     with gr.Row():
         recipes = [(spec.title, spec.id) for spec in RECIPES.values()]
         method = gr.Dropdown(
@@ -136,6 +144,7 @@ def _wire_runs(studio: Studio, page: Page) -> None:
 def _wire_choice(studio: Studio, page: Page, look: dict[str, Any]) -> None:
     """Wire what is done with the run that is chosen on the Runs tab."""
     runs = page.runs
+    wire_share(studio, runs.share, runs.chosen, look)
     shown: dict[str, Any] = {"fn": bound(show_choice, studio), "inputs": runs.chosen, "outputs": runs.choice_outputs()} | QUIET
     asking = [runs.delete, runs.really]
     runs.table.select(choose_row, None, runs.chosen, **QUIET).then(ask_anew, None, asking, **QUIET).then(**shown)
@@ -175,8 +184,8 @@ def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     going = [run for run, status in states.items() if status.is_working]
     chosen = name if name in states else next(iter([*going, *states]), None)
     scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
-    queue = queue_of(listed)
-    choices = [(f"{run} · {_called_state(queue, run, status)}", run) for run, status in states.items()]
+    queue = read_queue(studio.runs_dir)
+    choices = [(f"{studio.called(run)} · {_called_state(queue, run, status)}", run) for run, status in states.items()]
     is_final = chosen is None or states[chosen].is_final
     # The detail as well: the stages of a chain are told by it.
     detail = "" if chosen is None else states[chosen].detail

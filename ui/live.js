@@ -178,7 +178,7 @@ async function pull(mine) {
   // A page that is slow to draw asks less often: the processor is the training's.
   let wait = Math.max(PULL_MS, 6 * drawMs);
   try {
-    const news = await server.news_of_run([run, drawn, generation]);
+    const news = await server.news_of_run([visitor(), run, drawn, generation]);
     if (mine !== turn) return;
     if (news.gone) { find('.says').textContent = 'This run was deleted.'; find('.shown').hidden = true; bar(null); return; }
     if (news.reading) {

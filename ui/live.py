@@ -12,7 +12,7 @@ from core.machine import usable_cores
 from core.measures import MEASURES
 from core.queue import read_queue
 from core.runs import RunFolder, Status
-from ui.studio import Studio, bound
+from ui.studio import Studio, served
 
 # plotly.js comes from the installed package: the page works without a network.
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -72,7 +72,7 @@ def build_live_figure(studio: Studio) -> gr.HTML:
         html_template=TEMPLATE,
         js_on_load=SCRIPT,
         head=HEAD,
-        server_functions=[bound(news_of_run, studio)],
+        server_functions=[served(news_of_run, studio)],
         apply_default_css=False,
         elem_id="live-figure",
     )

@@ -21,7 +21,7 @@ async function pull(mine) {
   let final = false;
   // Nobody sees a closed block: it is asked for when it opens.
   if (element.offsetWidth) try {
-    const news = await server.news_of_overlay([props.value || {}, mark]);
+    const news = await server.news_of_overlay([visitor(), props.value || {}, mark]);
     if (mine !== turn) return;
     if (news.mark !== mark) { mark = news.mark; show(news); }
     final = news.final;

@@ -16,7 +16,7 @@ from core.runs import RunFolder
 from ui.drawn import FIGURES_SCRIPT
 from ui.html import hint
 from ui.live import HEAD
-from ui.studio import Studio, bound
+from ui.studio import Studio, bound, served
 
 MOST_RUNS = 4
 LONGEST_VALUE = 80
@@ -44,7 +44,7 @@ def build_overlay(studio: Studio) -> gr.Accordion:
             max_choices=MOST_RUNS, elem_id="lay-over",
         )  # fmt: skip
         figure = gr.HTML(
-            value={}, html_template=TEMPLATE, js_on_load=SCRIPT, head=HEAD, server_functions=[bound(news_of_overlay, studio)],
+            value={}, html_template=TEMPLATE, js_on_load=SCRIPT, head=HEAD, server_functions=[served(news_of_overlay, studio)],
             apply_default_css=False, elem_id="overlay",
         )  # fmt: skip
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

@@ -16,6 +16,8 @@ from ui.drawn import build_drawn
 from ui.html import hint
 from ui.studio import Studio
 
+STRANGERS = "another visitor's run"
+
 
 def build_queue() -> gr.HTML:
     """Lay out the block; its event `choose` tells the settings of a pressed button, for `press_in_queue`."""
@@ -27,8 +29,10 @@ def queue_html(studio: Studio, shown: str | None) -> str:
     queue = read_queue(studio.runs_dir)
     if not queue.waiting:
         return ""
-    now = ", ".join(f"{run.id} ({status.state})" for run, status in queue.working) or "nothing yet; the first starts in a moment"
-    rows = "".join(_row(queue, place, shown) for place in range(len(queue.waiting)))
+    working = [f"{_called(studio, run)} ({status.state})" for run, status in queue.working]
+    now = ", ".join(working) or "nothing yet; the first starts in a moment"
+    mine = [each for each in queue.waiting if each[0].runs_dir == studio.runs_dir]
+    rows = "".join(_row(studio, queue, each, mine, shown) for each in queue.waiting)
     count, place = len(queue.waiting), queue.place(shown or "")
     line = f" The run that is shown has place {place}." if place else ""
     return (
@@ -37,10 +41,18 @@ def queue_html(studio: Studio, shown: str | None) -> str:
     )
 
 
-def _row(queue: Queue, index: int, shown: str | None) -> str:
-    run, status = queue.waiting[index]
-    above = queue.waiting[index - 1] if index else None
-    below = queue.waiting[index + 1] if index + 1 < len(queue.waiting) else None
+def _called(studio: Studio, run: RunFolder) -> str:
+    return studio.called(run.id) if run.runs_dir == studio.runs_dir else STRANGERS
+
+
+def _row(studio: Studio, queue: Queue, waiting: Listed, mine: list[Listed], shown: str | None) -> str:
+    run, status = waiting
+    place = f'<td class="number">{queue.place(run.id)}</td>'
+    if waiting not in mine:
+        return f"<tr>{place}<td>{STRANGERS}</td><td></td><td></td></tr>"
+    index = mine.index(waiting)
+    above = mine[index - 1] if index else None
+    below = mine[index + 1] if index + 1 < len(mine) else None
     buttons = (
         _button("↑", run, "up", f"Move {run.id} up", above is not None and status.after != above[0].id),
         _button("↓", run, "down", f"Move {run.id} down", below is not None and below[1].after != run.id),
@@ -48,8 +60,8 @@ def _row(queue: Queue, index: int, shown: str | None) -> str:
     )
     bold = ' class="shown"' if run.id == shown else ""
     return (
-        f'<tr{bold}><td class="number">{index + 1}</td><td>{escape(run.id)}{_after(status.after)}</td>'
-        f'<td>{escape(_what(queue.waiting[index]))}</td><td class="moves">{" ".join(buttons)}</td></tr>'
+        f"<tr{bold}>{place}<td>{escape(studio.called(run.id))}{_after(status.after and studio.called(status.after))}</td>"
+        f'<td>{escape(_what(waiting))}</td><td class="moves">{" ".join(buttons)}</td></tr>'
     )
 
 

@@ -18,6 +18,7 @@ from core.run_store import delete_run, list_runs
 from core.runs import RunFolder, Status
 from ui.experiment_view import ExperimentsBlock, build_experiments
 from ui.html import hint
+from ui.share import ShareBlock, build_share
 from ui.studio import Studio
 
 COLUMNS = ["Run", "State", "Recipe", "Model and data", "Spearman", "Took", "On disk"]
@@ -38,6 +39,7 @@ class RunsTab:
     delete: gr.Button
     really: gr.Button
     why: gr.HTML
+    share: ShareBlock
     experiments: ExperimentsBlock
 
     def choice_outputs(self) -> list[Any]:
@@ -67,8 +69,9 @@ def build_runs_tab(studio: Studio) -> RunsTab:
         delete = gr.Button("Delete", interactive=False, min_width=110)
         really = gr.Button("Really delete", variant="stop", visible=False, min_width=110)
     why = gr.HTML(elem_id="why-not")
+    share = build_share()
     experiments = build_experiments(studio)
-    return RunsTab(table, total, chosen, open_button, again, duplicate, free, delete, really, why, experiments)
+    return RunsTab(table, total, chosen, open_button, again, duplicate, free, delete, really, why, share, experiments)
 
 
 def runs_table(studio: Studio) -> pd.DataFrame:
@@ -85,7 +88,7 @@ def _row(run: RunFolder, status: Status, queue: Queue) -> list[str]:
     place = queue.place(run.id)
     return [
         run.id,
-        f"queued, {place} of {len(queue.waiting)}" if place else status.state,
+        f"queued, {place} of {len(queue.waiting)}" if place else f"{status.state}{', from a file' if status.opened_from else ''}",
         str(config.get("recipe") or "own settings"),
         f"{config.get('base_model', '')} on {config.get('data', '')}",
         f"{_score(run.spearman('before'))} → {_score(run.spearman('after'))} on {data.replace('/', ' ')}" if data else "",

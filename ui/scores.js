@@ -18,7 +18,7 @@ async function readPair(node, row) {
   const line = node.querySelector('.pair-line'), asked = JSON.parse(node.dataset.pairs);
   try {
     // The server has escaped every text in it.
-    line.innerHTML = (await server.pair_at([...asked, row])).html;
+    line.innerHTML = (await server.pair_at([visitor(), ...asked, row])).html;
   } catch (error) {
     line.textContent = 'The app does not answer. Reload the page once it runs again.';
   }
@@ -32,7 +32,7 @@ async function fill(node) {
   filled.set(key, node);
   node.textContent = 'Reading the pairs…';
   try {
-    node.innerHTML = (await server.pairs_of(JSON.parse(key))).html;
+    node.innerHTML = (await server.pairs_of([visitor(), ...JSON.parse(key)])).html;
     draw(node);
   } catch (error) {
     node.textContent = 'The app does not answer. Reload the page once it runs again.';

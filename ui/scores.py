@@ -23,7 +23,7 @@ from ui.measuring import measure_config, models_of_run
 from ui.model_events import ask_job
 from ui.page import QUIET, Page
 from ui.pairs_view import pair_at, pairs_of
-from ui.studio import Studio, bound
+from ui.studio import Studio, bound, served
 
 # More than that would take a transformer on a laptop many minutes; `core.pair_scores` says so where it cuts.
 MOST_PAIRS = 20_000
@@ -54,7 +54,7 @@ def build_scores(studio: Studio) -> ScoresBlock:
         html_template='<div class="drawn"></div>',
         js_on_load=SCRIPT,
         head=HEAD,
-        server_functions=[bound(pairs_of, studio), bound(pair_at, studio)],
+        server_functions=[served(pairs_of, studio), served(pair_at, studio)],
         apply_default_css=False,
         elem_id="scores-view",
     )

@@ -1,19 +1,21 @@
 """What every handler needs to know of this app: where runs and data lie, and whom it follows."""
 
-import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.base_models import BASE_MODELS
-from core.data_catalogue import data_parts
+import gradio as gr
+
 from core.errors import ConfigError, RunError
+from core.files import read_json
+from core.hosting import names_file, names_folder
 from core.machine import Machine, read_machine
 from core.places import Places
-from core.run_store import open_run
+from core.run_store import open_owned, open_run
 from core.runs import RunFolder
 from core.series import FollowedRuns
+from core.visitors import owner_of, shelf_of, studio_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class Studio:
     data_dir: Path | None
     followed: FollowedRuns = field(default_factory=FollowedRuns)
     serves_others: bool = False
+    is_hosted: bool = False
+    token: str = field(default="", repr=False)
+
+    def seen_by(self, token: object) -> "Studio":
+        """Return the studio as a visitor may see it: where strangers share it, with a runs folder of their own."""
+        if not self.is_hosted:
+            return self
+        return replace(self, runs_dir=shelf_of(studio_of(self.runs_dir), owner_of(token)), token=str(token))
 
     def check_paths(self, yours: Mapping[str, Any]) -> None:
         """Refuse files and folders of this machine where the page is served to others: they are not theirs to read.
@@ -35,10 +45,9 @@ class Studio:
             return
         for key in ("base_model", "mining.model", "mining.judge", "teacher", "silver.judge"):
             named = str(yours.get(key) or "")
-            # A bare owner/name could be a folder as well.
-            if named and named not in BASE_MODELS and not named.startswith(("run:", "untouched:", "hub:")):
+            if named and names_folder(named):
                 raise ConfigError(key, "folders of this machine cannot be named here; choose one of the list.")
-        if any(part.startswith("file:") for part in data_parts(str(yours.get("data", "")))):
+        if names_file(str(yours.get("data", ""))):
             raise ConfigError("data", "files of this machine cannot be named here; upload yours.")
 
     @property
@@ -51,17 +60,46 @@ class Studio:
         """Where rows are looked for."""
         return Places(self.data_dir, self.runs_dir)
 
+    def called(self, name: str) -> str:
+        """Return what a person reads for a run's id: the id itself, or its recipe where ids are made to be unguessable."""
+        if not self.is_hosted:
+            return name
+        config = read_json(self.runs_dir / name / "config.json") or {}
+        return f"{config.get('recipe') or 'own settings'} {name[:6]}"
+
     def run(self, name: str | None) -> RunFolder | None:
         """Return a run by its id, or None where none was chosen or it was deleted meanwhile."""
         try:
+            if name and self.is_hosted:
+                return open_owned(studio_of(self.runs_dir), name, self.token)
             return open_run(self.runs_dir, name) if name else None
         except RunError:
             return None
 
 
 def bound(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
-    """Give a handler its studio and keep its name, by which the page's scripts call it."""
-    call = functools.partial(handler, studio)
-    # Not `update_wrapper`: gradio would read the handler's own signature and pass one argument too many.
-    call.__name__ = handler.__name__  # type: ignore[attr-defined]
+    """Give a handler of the page the studio of whoever calls it: the token comes before its inputs (`tell_visitors`)."""
+
+    def call(*given: Any) -> Any:
+        return handler(studio.seen_by(given[0]), *given[1:])
+
+    call.__name__ = handler.__name__
+    call.wants_visitor = True  # type: ignore[attr-defined]
     return call
+
+
+def served(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
+    """Give a server function the studio of whoever calls it: its script sends the token as the first of a list."""
+
+    def call(told: list[Any]) -> Any:
+        return handler(studio.seen_by(told[0]), told[1:])
+
+    call.__name__ = handler.__name__
+    return call
+
+
+def tell_visitors(blocks: gr.Blocks, visitor: gr.BrowserState) -> None:
+    """Have every event of a page send the visitor's token, so that none can be forgotten."""
+    for event in blocks.fns.values():
+        if getattr(event.fn, "wants_visitor", False):
+            event.inputs = [visitor, *event.inputs]

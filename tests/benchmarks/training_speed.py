@@ -171,7 +171,7 @@ def measure_once(shop: Workshop, steps: int, seed: int) -> tuple[RunFolder, dict
     rate = pairs_per_second(list(read_events(run.events_path)))
     figures = {
         "ratio_to_script": rate / plain["pairs_per_second"],
-        "live_cost": watching["live_seconds"] / watching["train_seconds"],
+        "live_cost": (watching["live_seconds"] + watching["snapshot_seconds"]) / watching["train_seconds"],
         "eval_cost": watching["evaluation_seconds"] / watching["train_seconds"],
         "stsb_gap": abs(ours - plain["pearson"]),
         "pairs_per_second": rate,
