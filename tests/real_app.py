@@ -119,7 +119,7 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).first.click()
 
 
-def wait_until_says(page: Page, start: str, seconds: float = 90.0) -> None:
+def wait_until_says(page: Page, start: str, seconds: float = 180.0) -> None:
     page.wait_for_function(f"{SAYS}.startsWith('{start}')", timeout=seconds * 1000, polling=50)
 
 

@@ -10,20 +10,23 @@ import gradio as gr
 from ui.evaluate_tab import scores_table
 from ui.live import PLOTLY_JS
 from ui.scores import build_scores, wire_scores
-from ui.studio import Studio, bound
+from ui.studio import Studio, bound, tell_visitors
 from ui.theme import CSS, THEME
+from ui.visitors import HEAD, build_visitor
 
 
 def serve(runs_dir: Path, data_dir: Path, name: str, port: int) -> None:
     studio = Studio(runs_dir, data_dir)
     gr.set_static_paths([PLOTLY_JS])
     with gr.Blocks() as blocks:
+        visitor = build_visitor(studio)
         run = gr.Dropdown([name], value=name, label="Run")
         block = build_scores(studio)
         page: Any = types.SimpleNamespace(run=run)
         wire_scores(studio, page, block)
         blocks.load(bound(scores_table, studio), run, block.scores)
-    blocks.launch(server_name="127.0.0.1", server_port=port, quiet=True, theme=THEME, css=CSS)
+    tell_visitors(blocks, visitor)
+    blocks.launch(server_name="127.0.0.1", server_port=port, quiet=True, theme=THEME, css=CSS, head=HEAD)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,9 @@ def test_run_is_downloaded_and_opened_again_on_the_page(runs_dir: Path, browser:
         saved = tmp_path / downloading.value.suggested_filename
         downloading.value.save_as(saved)
         assert saved.name == f"{run.id}.zip" and zipfile.ZipFile(saved).testzip() is None
-        page.locator("#open-bundle input[type=file], input#open-bundle").first.set_input_files(saved)
+        with page.expect_file_chooser() as choosing:
+            press(page, "Open a run from a file")
+        choosing.value.set_files(saved)
         page.locator("#runs-table").get_by_text("done, from a file").locator("visible=true").first.wait_for()
         opened = next(each for each, status in list_runs(runs_dir) if status.opened_from == saved.name)
         followed = FollowedRun(opened.events_path)
