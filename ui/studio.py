@@ -95,6 +95,7 @@ def served(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
         return handler(studio.seen_by(told[0]), told[1:])
 
     call.__name__ = handler.__name__
+    call.asks_visitor = True  # type: ignore[attr-defined]
     return call
 
 
