@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Hashable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Probes:
 
 
 def choose_probes(prepared: PreparedExamples, seed: int) -> Probes:
-    """Return texts of the run's own held-out part; the sample's where it has fewer than 100.
+    """Return texts of the run's own held-out part; the sample's where it has fewer than 100, which `found` says.
 
     Labelled texts without a held-out part are those it trains on, and `found` says so: the sample has no such labels.
     """
@@ -55,7 +55,10 @@ def choose_probes(prepared: PreparedExamples, seed: int) -> Probes:
     if prepared.shape == LABELLED_TEXTS and len(held_out) < FEWEST_TEXTS:
         return _from_examples(_named(prepared.frame(), prepared), "texts that this run trains on", seed)
     own = _from_examples(_named(held_out, prepared), "held-out texts of your data", seed)
-    return own if len(own.texts) >= FEWEST_TEXTS else sample_probes()
+    if len(own.texts) >= FEWEST_TEXTS:
+        return own
+    sample = sample_probes()
+    return replace(sample, found=f"{sample.found}, since {len(own.texts)} of your texts are too few") if own.texts else sample
 
 
 def _named(frame: pd.DataFrame, prepared: PreparedExamples) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The probe texts: which are chosen for each shape of examples, what belongs together among them, and how they are read."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,9 @@ def test_plain_texts_have_no_pairs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pairs", [0, 49])
 def test_a_held_out_part_under_a_hundred_texts_gives_way_to_the_sample(tmp_path: Path, pairs: int) -> None:
     columns = {role: [f"{role} {n}" for n in range(pairs)] for role in ("anchor", "positive")}
-    assert choose_probes(prepared_of(tmp_path, columns, "positive-pairs"), 1) == SAMPLE
+    probes = choose_probes(prepared_of(tmp_path, columns, "positive-pairs"), 1)
+    assert replace(probes, found=SAMPLE.found) == SAMPLE
+    assert probes.found == SAMPLE.found + (f", since {2 * pairs} of your texts are too few" if pairs else "")
 
 
 def test_a_large_held_out_part_is_drawn_from_by_the_seed(tmp_path: Path) -> None:

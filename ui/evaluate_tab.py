@@ -11,6 +11,8 @@ from ui.html import empty, hint, problem
 from ui.studio import Studio
 from ui.verdict_view import pairs_place, verdict_card
 
+# Four digits are shown: what is smaller is no difference on the page.
+SHOWN_DIFFERENCE = 5e-5
 SIMILARITIES = ("cosine", "dot", "manhattan", "euclidean", "max")
 OWN_FIGURES = {
     "mrr_10": "MRR@10: how near the top the right answer stands among all held-out answers",
@@ -139,5 +141,5 @@ def _row(name: str, before: Mapping[str, float], after: Mapping[str, float] | No
 def _after_cells(before: float, after: float | None) -> str:
     if after is None:
         return '<td class="number">–</td><td class="number">–</td>'
-    css = "rise" if after > before else "fall"
+    css = "" if abs(after - before) < SHOWN_DIFFERENCE else "rise" if after > before else "fall"
     return f'<td class="number">{after:.4f}</td><td class="number {css}">{after - before:+.4f}</td>'

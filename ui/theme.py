@@ -11,6 +11,7 @@ THEME = gr.themes.Default(
 )
 
 CSS = """
+input[role=listbox], .wrap-inner input {text-overflow: ellipsis; padding-right: 1.6rem}
 .gradio-container {max-width: 1240px !important; width: 100% !important; margin: 0 auto !important}
 .job-view.stale {opacity: .45}
 .studio-title h1 {font-size: 1.45rem; font-weight: 650; letter-spacing: -.01em; margin: .3rem 0 .1rem}

@@ -8,7 +8,7 @@ from typing import Any
 
 from ui.html import hint
 
-SIGNS: Mapping[str, tuple[str, str]] = MappingProxyType({"better": ("▲", "rise"), "worse": ("▼", "fall"), "same": ("＝", "")})
+SIGNS: Mapping[str, tuple[str, str]] = MappingProxyType({"better": ("▲", "rise"), "worse": ("▼", "fall"), "same": ("=", "")})
 HOW = (
     "How sure is that? Both models were compared again on {draws:,} random draws of the same rows, some taken twice, some not at "
     "all; 95 % of the differences lie in the interval. Better or worse is said only where it leaves out 0."
