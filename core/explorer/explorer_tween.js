@@ -2,7 +2,7 @@
 class Tween {
   constructor(explorer) {
     const {plot} = explorer, style = getComputedStyle(explorer.root), sharp = window.devicePixelRatio || 1;
-    this.explorer = explorer; this.sharp = sharp; this.dots = new Map(); this.ink = style.getPropertyValue('--body-text-color') || '#111';
+    this.explorer = explorer; this.ink = style.getPropertyValue('--body-text-color') || '#111';
     this.canvas = document.createElement('canvas');
     this.canvas.className = 'tween';
     this.canvas.width = plot.offsetWidth * sharp; this.canvas.height = plot.offsetHeight * sharp;
@@ -49,23 +49,12 @@ class Tween {
     if (explorer.value('lines')) GAP_COLOURS.forEach((colour, bucket) => this.lines(explorer.lineTrace(bucket, panel, shown), colour, 0.6, across, down));
     for (let row = 0; row < shown.x.length; row += 1) {
       pen.globalAlpha = typeof this.opacity === 'number' ? this.opacity : this.opacity[row];
-      const dot = this.dot(this.colours[row], radius), side = dot.width / this.sharp;
-      pen.drawImage(dot, across(shown.x[row]) - side / 2, down(shown.y[row]) - side / 2, side, side);
+      pen.fillStyle = this.colours[row];
+      pen.beginPath(); pen.arc(across(shown.x[row]), down(shown.y[row]), radius, 0, 2 * Math.PI); pen.fill();
     }
     this.lines(star, this.ink, 1, across, down);
     pen.fillStyle = this.ink; pen.font = '12px Inter, system-ui, sans-serif'; pen.textAlign = 'center';
     typed.x.forEach((at, row) => { pen.fillText('◆', across(at), down(typed.y[row]) + 4); pen.fillText(explorer.typed.texts[row].slice(0, 36), across(at), down(typed.y[row]) - 10); });
-  }
-
-  // A point of a colour, drawn once: to copy it is quicker than to fill a circle.
-  dot(colour, radius) {
-    if (!this.dots.has(colour)) {
-      const side = 2 * Math.ceil((radius + 1) * this.sharp), dot = Object.assign(document.createElement('canvas'), {width: side, height: side}), pen = dot.getContext('2d', {willReadFrequently: true});
-      pen.fillStyle = colour;
-      pen.beginPath(); pen.arc(side / 2, side / 2, radius * this.sharp, 0, 2 * Math.PI); pen.fill();
-      this.dots.set(colour, dot);
-    }
-    return this.dots.get(colour);
   }
 
   lines({x, y}, colour, opacity, across, down) {
