@@ -177,7 +177,8 @@ def others() -> Mapping[str, Mapping[str, list[RunConfig]]]:
     fresh["tsdae"] = chain_of("tsdae", epochs=2.0, max_rows=14, **FRESH)
     for loss, more in {
         "gist": {"lora_rank": 4, "prompts": {"query": 'q: "', "passage": "p\\: "}},
-        "cached-mnr": {"matryoshka": (128, 32), "pooling": "cls", "gradient_accumulation": 2},
+        "cached-mnr": {"matryoshka": (128, 32)},
+        "masked-language-model": {"pooling": "cls", "gradient_checkpointing": True, "gradient_accumulation": 2},
     }.items():
         fresh[loss] = [build_config(QUICK | two | FRESH | {"loss": loss, "max_rows": 20} | more)]
     return {"static": static, "fresh": fresh}
@@ -186,6 +187,7 @@ def others() -> Mapping[str, Mapping[str, list[RunConfig]]]:
 OTHERS = others()
 
 
+@pytest.mark.filterwarnings("ignore:.gradient_checkpointing_enable:FutureWarning")
 @pytest.mark.parametrize("group", list(OTHERS))
 def test_script_of_every_other_recipe_ends_with_the_runs_model(
     group: str, runs_dir: Path, small_data: Path, tmp_path: Path
