@@ -42,7 +42,8 @@ def create_run(runs_dir: Path, config: RunConfig, data_dir: Path | None, by_hand
     """
     clock = time.strftime("%Y%m%d-%H%M%S", time.localtime())
     is_visitors = bool(owner_of_shelf(runs_dir))
-    if is_visitors and sum(not status.is_final for _, status in list_runs(runs_dir)) >= LIMITS.open_runs:
+    listed = list_runs(runs_dir, (*TRAINING_KINDS, "score")) if is_visitors else []
+    if sum(not status.is_final for _, status in listed) >= LIMITS.open_runs:
         raise RunError(f"{LIMITS.open_runs} of your runs wait or go on, the most on this shared studio; wait for one to end.")
     # A visitor's run has a name that nobody can guess.
     name = secrets.token_hex(16) if is_visitors else f"{clock}-{config.recipe or config.loss}-{secrets.token_hex(3)}"

@@ -1,6 +1,7 @@
 """What a shared studio does with its visitors' work by itself: a run that takes too long is stopped, and old work is removed."""
 
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ class Sweeper:
 def sweep(shelf: Path, now: float) -> None:
     """Remove a visitor's runs and work that ended more than a day before `now`, and the files that no run names any more."""
     _sweep_work(shelf, now)
-    named = "".join((run.path / "config.json").read_text() for run in iter_runs(shelf))
+    named = json.dumps([read_json(run.path / "config.json") for run in iter_runs(shelf)])
     for path in (path for folder in (UPLOADS, *LEFTOVERS) for path in (shelf / folder).glob("*")):
         about = read_json(path / "about.json") if path.is_dir() else None
         if is_old(path.stat().st_mtime, now) and str((about or {}).get("data", path.stem)) not in named:

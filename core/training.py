@@ -135,9 +135,8 @@ def run_trainer(run: TrainingRun, trainer: Trainer, watching: Watching) -> Train
     going_on = ", going on from its checkpoint" if latest else ""
     together = f", on each of {team_size()} devices" if team_size() > 1 else ""
     budget = run.settings["time_budget_seconds"]
-    batch = f"{run.settings['batch_size']} examples"
-    how_long = f"{budget:g} s, {batch} a step" if budget else f"{run.total_steps:,} steps of {batch}"
-    log.enter("training", f"{how_long}{together}{going_on}")
+    how_long = f"{budget:g} s, in steps" if budget else f"{run.total_steps:,} steps"
+    log.enter("training", f"{how_long} of {run.settings['batch_size']} examples{together}{going_on}")
     watch = watch_over(trainer, run, watching)
     evaluation, snapshots = watching.evaluation, watching.snapshots
     began = time.monotonic()

@@ -146,11 +146,14 @@ def test_command_without_a_network_ends_with_a_sentence_in_time(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent_port}")
     began = time.monotonic()
+    assert run_core("list", "runs", "--runs-dir", str(runs_dir)).returncode == 0
+    one_process = time.monotonic() - began
+    began = time.monotonic()
     done = run_core(*command, "--runs-dir", str(runs_dir))
     assert (done.returncode, done.stdout) == (2, "")
     assert "does not answer; check the network" in done.stderr.splitlines()[-1]
-    # 5 s from the question on; the two processes that the command starts take the rest where others have the cores.
-    assert time.monotonic() - began < 25
+    # The second process takes as long to start as the first: on a machine that is shared, longer than a fixed bound allows.
+    assert time.monotonic() - began < 6 + 2 * one_process, "5 s from the question on"
     assert not any(path for path in runs_dir.iterdir() if not path.name.startswith(".")), "no run was made"
 
 
