@@ -1,4 +1,4 @@
-"""The desk: one process that keeps models at hand and answers what must be quick, one request at a time.
+"""The desk: one process that keeps models at hand and answers what must be quick, one request at a time, and a map beside them.
 
 The supervisor starts it when somebody asks (`core.desk_client`) and it ends after five idle minutes, or with the supervisor; its
 memory is free then. It reads on the CPU: a GPU belongs to the runs. Nobody's texts go into its log.
@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib
 import json
+import math
 import os
 import secrets
 import socket
@@ -16,8 +17,9 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import answer_challenge, deliver_challenge
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -38,6 +40,7 @@ MOST_SECONDS = 120.0
 GRACE_SECONDS = 10.0
 NICENESS = 5
 HUNG = 70
+LEFT = (OSError, EOFError, AuthenticationError)
 # Where each request is answered, by `handler(shelf, values, deadline) -> answer`; loaded when it is needed.
 REQUESTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -63,7 +66,9 @@ class Desk:
         self._server.settimeout(LOOK_SECONDS)
         self._parent = (os.getppid(), start_time(os.getppid()))
         self._asked_at = time.monotonic()
-        self._hung_at: float | None = None
+        # By thread, for a map may be worked out beside the questions: the first UMAP compiles for up to a minute.
+        self._hung_at: dict[int, float] = {}
+        self._maps = ThreadPoolExecutor(1, "maps")
 
     def serve(self) -> None:
         """Answer until nobody has asked for a while, or the supervisor is gone."""
@@ -101,38 +106,55 @@ class Desk:
         """End the process over a request that hangs: whoever asks next gets a new one."""
         while True:
             time.sleep(LOOK_SECONDS)
-            hung_at = self._hung_at
-            if hung_at is not None and time.monotonic() > hung_at:
+            if time.monotonic() > min(list(self._hung_at.values()), default=math.inf):
                 os._exit(HUNG)
 
     def _attend(self, end: socket.socket) -> None:
         """Answer whoever has come and knows the key; who leaves before the end is nobody's fault."""
-        with as_connection(end) as connection, contextlib.suppress(OSError, EOFError, AuthenticationError):
+        with contextlib.ExitStack() as stack, contextlib.suppress(*LEFT):
+            connection = stack.enter_context(as_connection(end))
             deliver_challenge(connection, self._key)
             answer_challenge(connection, self._key)
             message = connection.recv_bytes(MOST_ASKED_BYTES)
-            connection.send_bytes(self._answer(message))
+            self._asked_at = time.monotonic()
+            if _is_map(message):
+                # A shelf of its own: it needs no model, and names are looked up in the folder of whoever asks.
+                self._maps.submit(self._send, stack.pop_all(), connection, message, Shelf(self.runs_dir))
+            else:
+                torch.set_num_threads(1 if (self.folder / BUSY).exists() else usable_cores())
+                self._send(stack.pop_all(), connection, message, self.shelf)
+
+    def _send(self, stack: contextlib.ExitStack, connection: Connection, message: bytes, shelf: Shelf) -> None:
+        with stack, contextlib.suppress(*LEFT):
+            connection.send_bytes(self._answer(message, shelf))
             self._asked_at = time.monotonic()
 
-    def _answer(self, message: bytes) -> bytes:
+    def _answer(self, message: bytes, shelf: Shelf) -> bytes:
         try:
             asked = json.loads(message)
             deadline = Deadline(min(float(asked["seconds"]), MOST_SECONDS))
-            self._hung_at = deadline.until + GRACE_SECONDS
-            self.shelf.serve(shelf_of(self.runs_dir, str(asked.get("owner", ""))))
-            torch.set_num_threads(1 if (self.folder / BUSY).exists() else usable_cores())
-            return json.dumps({"answer": _handler(str(asked["request"]))(self.shelf, asked["values"], deadline)}).encode()
+            self._hung_at[threading.get_ident()] = deadline.until + GRACE_SECONDS
+            shelf.serve(shelf_of(self.runs_dir, str(asked.get("owner", ""))))
+            return json.dumps({"answer": _handler(str(asked["request"]))(shelf, asked["values"], deadline)}).encode()
         except StudioError as error:
             return _fault(error)
         except MemoryError:
-            self.shelf.clear()
+            shelf.clear()
             return _fault(MachineError("The memory is full; wait until other work has ended, or choose a smaller model."))
         except Exception as error:  # noqa: BLE001  the last line of defence: the next one who asks has done nothing wrong
             _log_bug(error)
             name = type(error).__name__
             return _fault(StudioError(f"This could not be answered ({name}), which is a fault of the studio's own; ask again."))
         finally:
-            self._hung_at = None
+            self._hung_at.pop(threading.get_ident(), None)
+
+
+def _is_map(message: bytes) -> bool:
+    """Tell whether a map is asked for that is not linear, and so takes long."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        asked = json.loads(message)
+        return bool(asked["request"] == "film" and asked["values"]["method"] == "umap")
+    return False
 
 
 def _handler(name: str) -> Any:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import answer_challenge
 from pathlib import Path
@@ -369,6 +370,29 @@ def test_idle_desk_ends_and_takes_its_note_along(runs_dir: Path) -> None:
     serving.join(20)
     assert not serving.is_alive()
     assert not (runs_dir / DESK / NOTE).exists()
+
+
+def test_question_is_answered_while_a_map_is_worked_out(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core import desk
+
+    begun, over, usual = threading.Event(), threading.Event(), desk._handler
+
+    def draw(*_: Any) -> dict[str, Any]:
+        begun.set()
+        return {"waited": over.wait(20)}
+
+    monkeypatch.setattr(desk, "_handler", lambda name: draw if name == "film" else usual(name))
+    (runs_dir / DESK).mkdir()
+    serving = threading.Thread(target=desk.Desk(runs_dir, idle_seconds=1.0).serve)
+    serving.start()
+    wait_until((runs_dir / DESK / NOTE).exists)
+    with ThreadPoolExecutor(1) as others:
+        drawn = others.submit(ask_desk, runs_dir, "film", {"method": "umap"})
+        assert begun.wait(10)
+        assert embed(runs_dir).shape == (1, 384) and not drawn.done()
+        over.set()
+        assert drawn.result(10) == {"waited": True}
+    serving.join(20)
 
 
 def test_hanging_request_ends_the_desk(runs_dir: Path) -> None:
