@@ -82,8 +82,7 @@ class TrainingWatch(TrainerCallback):
         self._clock.tick()
         if self._snapshots is not None:
             self._film(self._snapshots, kwargs["model"], state.global_step)
-        if not self._planned:
-            self._plan_soon(state, kwargs.get("lr_scheduler"))
+        self._look_at_plan(state, kwargs.get("lr_scheduler"))
         if self._log.stop_wish():
             control.should_training_stop = control.should_save = True
         elif self._budget and self._budget.is_over():
@@ -105,15 +104,19 @@ class TrainingWatch(TrainerCallback):
         if self._clock.steps == 1:
             seconds = self._clock.seconds_per_step()
             steps = int(self._settings["time_budget_seconds"] / seconds) if self._budget and seconds > 0 else self._total
-            snapshots.plan(steps, seconds)
+            snapshots.plan(min(steps, self._total), seconds)
         if snapshots.is_due(step):
             self._clock.pause()
             snapshots.take(model, step)
             model.train()
             self._clock.resume()
 
-    def _plan_soon(self, state: TrainerState, scheduler: Any) -> None:
-        """Plan once the speed can be read; for the learning rate's sake a first time after the first step."""
+    def _look_at_plan(self, state: TrainerState, scheduler: Any) -> None:
+        """Plan once the speed can be read, for the learning rate's sake a first time after the first step; then keep to it."""
+        if self._planned:
+            if self._budget is not None:
+                self._total = self._budget.keep_to(state, scheduler, self._clock.seconds_per_step())
+            return
         is_known = self._clock.steps >= SPEED_STEPS and self._clock.seconds >= SPEED_SECONDS
         if is_known or self._evaluation.is_due(state.global_step, is_last=False):
             self._plan(state, scheduler)

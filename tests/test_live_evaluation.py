@@ -127,6 +127,30 @@ def test_time_budget_sets_the_steps_and_bends_the_schedule_to_them() -> None:
     assert rates[-1] == pytest.approx(0.0, abs=0.02)
 
 
+def test_run_that_slows_down_is_planned_anew_and_its_rate_ends_at_nothing_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    settings: dict[str, Any] = {"warmup": 0.1, "scheduler": "linear", "max_steps": None}
+    optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=1.0)
+    schedule = get_scheduler("linear", optimizer, num_warmup_steps=1_000_000, num_training_steps=10_000_000)
+    state: Any = SimpleNamespace(global_step=0, max_steps=10_000_000)
+    budget = TimeBudget(60.0, now[0], 10.0, settings)
+    first = budget.plan(state, schedule, 0.5)
+    while state.global_step < state.max_steps:
+        # After a third of the time, a step takes twice as long.
+        seconds = 0.5 if now[0] < 120 else 1.0
+        optimizer.step()
+        schedule.step()
+        state.global_step, now[0] = state.global_step + 1, now[0] + seconds
+        budget.keep_to(state, schedule, seconds)
+    assert state.global_step < 0.8 * first and not budget.is_over()
+    assert now[0] == pytest.approx(150, abs=8)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.0, abs=0.02)
+    assert budget.planned[0] == (0, first) and 2 <= len(budget.planned) <= 8
+    # A speed that wavers a little changes nothing.
+    assert TimeBudget(60.0, now[0], 10.0, settings).keep_to(state, schedule, 0.5) == state.max_steps
+
+
 def test_budget_is_over_when_only_the_reserve_is_left() -> None:
     began = time.monotonic() - 50
     assert TimeBudget(60.0, began, 11.0, {}).is_over()
