@@ -13,12 +13,14 @@ import pandas as pd
 import psutil
 import pytest
 
+from core import launching
 from core.files import read_json
 from core.jobs import JOB_FOLDERS
 from core.launching import ensure_supervisor
-from core.processes import is_alive
+from core.processes import is_alive, spawn_detached
 from core.run_store import iter_runs
 from core.runs import RunFolder, Status
+from tests.ready_supervisors import ReadySupervisors
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 OF_THE_SUPERVISOR = (".lock", ".desk", ".supervisor.json", ".supervisor.log", ".machine.json")
@@ -46,6 +48,22 @@ def pytest_collection_finish() -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     terminalreporter.write_line(f"{len(skipped)} tests were skipped")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ready_supervisors() -> Iterator[None]:
+    """Have supervisors forked from loaded libraries, wherever a test in this process needs one; `cold` has one started really."""
+    with pytest.MonkeyPatch.context() as patch:
+        ready = ReadySupervisors()
+        patch.setattr(launching, "spawn_detached", ready.start)
+        yield
+        ready.end()
+
+
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a supervisor started as the app starts it."""
+    monkeypatch.setattr(launching, "spawn_detached", spawn_detached)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ MAP = "document.querySelector('#map [data-part=plot]')"
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("browser")
+    ensure_supervisor(folder)
     yield folder
     end_supervisor(folder)
 
@@ -74,7 +75,6 @@ def page(app: RealApp, tab: tuple[Page, list[str]]) -> Iterator[Page]:
 @pytest.fixture
 def two_runs(runs_dir: Path) -> list[RunFolder]:
     """Two short runs that have ended before the page is opened."""
-    ensure_supervisor(runs_dir)
     short = {"max_steps": 12, "eval_every": 6, "snapshots": False}
     runs = [create_run(runs_dir, override(recipe_config("quick-demo"), short | {"learning_rate": rate}), None)
             for rate in (1e-3, 5e-3)]  # fmt: skip
@@ -130,9 +130,11 @@ def check_scores(page: Page) -> None:
 def test_from_click_to_map_and_back_after_a_restart(
     app: RealApp, runs_dir: Path, browser: Browser, page: Page, complaints: list[str]
 ) -> None:
-    open_tab(page, "Train")
-    press(page, "Start training")
+    # A first visit is led: each of the three clicks opens its tab, and the next one is lit.
+    steps = page.locator(".first-steps button")
+    steps.first.click()
     wait_until_says(page, "Training")
+    assert steps.nth(1).is_disabled()
     page.reload()
     open_tab(page, "Train")
     second = open_page(browser, app.url, complaints)
@@ -145,6 +147,10 @@ def test_from_click_to_map_and_back_after_a_restart(
         assert each.evaluate("document.querySelector('[data-plot=evaluation]').data[1].line.dash") == "dash"
     title = page.locator("[data-title=evaluation]").inner_text()
     assert "sample validation" in title, "what is measured is named for what it is"
+    for place, name in ((1, "Evaluate"), (2, "Explore")):
+        assert steps.nth(place).get_attribute("class") == "next"
+        steps.nth(place).click()
+        assert page.get_by_role("tab", name=name, exact=True).first.get_attribute("aria-selected") == "true"
     check_scores(page)
     check_map(page)
     assert not complaints
@@ -226,6 +232,9 @@ def test_two_runs_are_laid_over_each_other(two_runs: list[RunFolder], page: Page
 
 def test_killed_app_leaves_the_run_going(page: Page, app: RealApp, runs_dir: Path) -> None:
     open_tab(page, "Train")
+    page.get_by_label("Epochs", exact=True).first.fill("3")
+    page.keyboard.press("Tab")
+    page.wait_for_function("document.querySelector('.plan').textContent.includes('3 epochs')")
     press(page, "Start training")
     wait_until_says(page, "Training")
     app.kill()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page
 
+from core.launching import ensure_supervisor
 from core.run_store import iter_runs, list_runs
 from tests.conftest import end_supervisor, wait_for, write_small_data
 from tests.real_app import CHROMIUM, RealApp, load, open_tab, press
@@ -22,6 +23,7 @@ VIEW = "document.querySelector('#data-view .job-view')"
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("runs")
+    ensure_supervisor(folder)
     yield folder
     end_supervisor(folder)
 

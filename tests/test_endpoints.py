@@ -9,8 +9,10 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from core.launching import ensure_supervisor
 from core.visitors import TOKEN
 from tests.conftest import end_supervisor
+from tests.mcp_caller import called, tools_of
 from tests.real_app import RealApp
 
 SHORT = {"max_steps": 3, "snapshots": False}
@@ -18,7 +20,8 @@ SHORT = {"max_steps": 3, "snapshots": False}
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    runs_dir = tmp_path_factory.mktemp("endpoints") / "runs"
+    runs_dir = tmp_path_factory.mktemp("endpoints")
+    ensure_supervisor(runs_dir)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STUDIO_HOSTED", "1")
         app = RealApp(runs_dir)
@@ -57,6 +60,28 @@ def test_whole_run_is_driven_and_belongs_to_its_token_alone(client: Client) -> N
     assert stopped["state"] not in ("failed", "interrupted")
 
 
+def test_tools_are_the_five_endpoints_and_drive_a_whole_run(client: Client) -> None:
+    url = f"{client.src.rstrip('/')}/gradio_api/mcp/"
+    tools = tools_of(url, {})
+    assert set(tools) == {"start", "status", "stop", "score", "embed"}
+    assert all(tool.description and "token" in tool.inputSchema["properties"] for tool in tools.values())
+    began, mistaken = called(url, {}, [("start", {"settings": SHORT}), ("start", {"recipe": "nonsense"})])
+    assert TOKEN.fullmatch(began["token"]) and "recipe" in mistaken
+    mine = {"run": began["run"], "token": began["token"]}
+    deadline = time.monotonic() + 90
+    while (told := called(url, {}, [("status", mine)])[0])["state"] != "done":
+        assert time.monotonic() < deadline and not told["error"], told
+        time.sleep(0.3)
+    asked = [
+        ("status", mine | {"token": ""}),
+        ("embed", {"texts": ["one"], "model": f"run:{began['run']}", "token": began["token"]}),
+    ]
+    refused, vectors = called(url, {}, asked)
+    assert "no such run of yours" in refused and len(vectors[0]) == 384
+    # The page and gradio's client know the same run.
+    assert ask(client, "status", **mine)["scores"] == told["scores"]
+
+
 @pytest.mark.parametrize(
     ("name", "given", "said"),
     [
@@ -66,8 +91,11 @@ def test_whole_run_is_driven_and_belongs_to_its_token_alone(client: Client) -> N
         ("start", {"settings": {"data": "file:/etc/passwd"}}, "files of this machine"),
         ("start", {"settings": {"max_seq_length": 512}}, "shared studio"),
         ("start", {"settings": {"no_such": 1}}, "no_such"),
+        ("start", {"settings": '{"epochs": 2}'}, "names and values"),
+        ("start", {"recipe": ["quick-demo"], "size": {"a": 1}}, "recipe"),
         ("status", {"run": "../../etc"}, "no such run"),
         ("score", {"model": "static-minilm", "data": "file:/etc/passwd"}, "files of this machine"),
+        ("embed", {"texts": "one text"}, "list of texts"),
         ("embed", {"texts": []}, "Type something"),
         ("embed", {"texts": ["x" * 3000]}, "characters"),
         ("embed", {"texts": ["x"], "model": "/etc"}, "folders of this machine"),

@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from core.run_log import RunLog
 from core.run_store import create_run
 from core.runs import RunFolder
 from core.training import train
+from tests.conftest import write_small_data
 from tests.test_main import run_core
 
 SENTENCES = [
@@ -46,9 +49,10 @@ FRESH = {"base_model": "minilm-from-nothing", "max_seq_length": 24}
 SHORT_PAIRS = {"max_seq_length": 16, "batch_size": 4}
 # Runs all scripts in one process, each as a main program: the libraries take longer to import than a step takes.
 ONE_AFTER_THE_OTHER = """
-import runpy, sys
-for path in sys.argv[1:]:
-    sys.argv[1:] = []
+import json, runpy, sys
+for path, given in json.loads(sys.argv[1]):
+    print(f"\\x1e{path}")
+    sys.argv = [path, *given]
     runpy.run_path(path, run_name="__main__")
 """
 
@@ -119,93 +123,117 @@ def compared(printed: str) -> dict[str, tuple[float, float]]:
     return found
 
 
-def test_script_of_a_static_run_ends_with_its_model_at_the_step_that_was_kept(runs_dir: Path, tmp_path: Path) -> None:
+def all_chains() -> Mapping[str, list[RunConfig]]:
+    """Return one recipe of each kind at 30 steps, the others at a few, and settings that are in none of them."""
     # So fast that the best step comes early.
-    settings = {"max_steps": 30, "learning_rate": 0.03, "eval_every": 3, "max_rows": None, "batch_size": 32}
-    run = made(runs_dir, chain_of("mnr-hard-negatives", **settings), None)
-    kept = run.resolved()["kept_step"]
-    assert 0 < kept < 30
-    script = written(run, tmp_path / "script")
-    assert f"LAST_STEP = {kept}  #" in script.read_text() and "TOTAL_STEPS = 30  #" in script.read_text()
-    figures = compared(run_alone(tmp_path, str(script)))
-    assert set(figures) == {f"{name}_cosine {when}" for name in ("pearson", "spearman") for when in ("before", "after")}
-    for ours, theirs in figures.values():
-        assert ours == pytest.approx(theirs, abs=1e-3)
-    assert distance(run, script) < 1e-3 < 1e-2 < moved(run, "static-minilm")
-
-
-def test_script_of_a_transformer_run_ends_with_its_model(runs_dir: Path, small_data: Path, tmp_path: Path) -> None:
-    settings = {"max_steps": 30, "max_rows": None, "max_seq_length": 24, "precision": None, "learning_rate": 2e-4}
-    run = made(runs_dir, chain_of("fine-tune", frozen_layers=3, **settings), small_data)
-    script = written(run, tmp_path / "script")
-    assert "class BucketedNoDuplicatesBatchSampler" in script.read_text()
-    assert not (tmp_path / "script" / "pairs.parquet").exists()
-    figures = compared(run_alone(tmp_path, str(script), "--pairs", str(small_data / "stsb" / "validation.csv")))
-    for when in ("before", "after"):
-        ours, theirs = figures[f"pearson_cosine {when}"]
-        assert ours == pytest.approx(theirs, abs=1e-3)
-    assert run.resolved()["watching"]["steps"]["last"] == 30
-    assert distance(run, script) < 1e-3 < 1e-2 < moved(run, "all-minilm-l6-v2")
-
-
-def test_script_of_a_chain_trains_its_cross_encoder_and_then_its_model(runs_dir: Path, small_data: Path, tmp_path: Path) -> None:
-    run = made(runs_dir, chain_of("margin-mse", max_steps=30, max_rows=120, epochs=10.0), small_data)
-    script = written(run, tmp_path / "script")
-    assert not (tmp_path / "script" / "teacher" / "model").exists()
-    run_alone(tmp_path, str(script))
-    again = load_cross_encoder(str(tmp_path / "script" / "teacher" / "model"), runs_dir, "cpu", "teacher")
-    first = load_cross_encoder(str(run.config().teacher), runs_dir, "cpu", "teacher")
-    pairs = list(itertools.pairwise(SENTENCES))
-    assert again.predict(pairs) == pytest.approx(first.predict(pairs), abs=1e-3)
-    assert run.resolved()["watching"]["steps"]["last"] == 30
-    assert distance(run, script) < 1e-3 < moved(run, "static-minilm")
-
-
-def others() -> Mapping[str, Mapping[str, list[RunConfig]]]:
-    """Return the other recipes at a few steps, and settings that are in none of them, in two groups."""
-    two = {"max_steps": 2}
-    static = {
-        recipe: chain_of(recipe, **two)
-        for recipe in ("quick-demo", "softmax", "cosine-similarity", "mnr", "label-space", "augmented-sbert")
+    early = {"max_steps": 30, "learning_rate": 0.03, "eval_every": 3, "max_rows": None, "batch_size": 32}
+    tuned = {"max_steps": 30, "max_rows": None, "max_seq_length": 24, "precision": None, "learning_rate": 2e-4}
+    chains = {
+        "mnr-hard-negatives": chain_of("mnr-hard-negatives", **early),
+        "fine-tune": chain_of("fine-tune", frozen_layers=3, **tuned),
+        "margin-mse": chain_of("margin-mse", max_steps=30, max_rows=120, epochs=10.0),
     }
+    two = {"max_steps": 2}
+    for recipe in ("quick-demo", "softmax", "cosine-similarity", "mnr", "label-space", "augmented-sbert"):
+        chains[recipe] = chain_of(recipe, **two)
     # Two epochs: which texts meet, and what is deleted of them, follows from the epoch.
     told = {"teacher": "all-minilm-l6-v2", "max_seq_length": 12, "sampler": "bucketed", "epochs": 2.0, "max_rows": 14}
-    static["mse"] = [build_config(QUICK | told | {"loss": "mse"})]
+    chains["mse"] = [build_config(QUICK | told | {"loss": "mse"})]
     budget = {"time_budget_seconds": 5.0, "max_rows": 60, "batch_size": 4, "best_by": "last", "learning_rate": 1e-3}
-    static["time-budget"] = [build_config(QUICK | budget)]
-    fresh = {recipe: chain_of(recipe, **two | FRESH) for recipe in ("simcse", "contrastive-tension", "domain-adaptation")}
-    fresh["tsdae"] = chain_of("tsdae", epochs=2.0, max_rows=14, **FRESH)
+    chains["time-budget"] = [build_config(QUICK | budget)]
+    for recipe in ("simcse", "contrastive-tension", "domain-adaptation"):
+        chains[recipe] = chain_of(recipe, **two | FRESH)
+    chains["tsdae"] = chain_of("tsdae", epochs=2.0, max_rows=14, **FRESH)
     for loss, more in {
         "gist": {"lora_rank": 4, "prompts": {"query": 'q: "', "passage": "p\\: "}},
         "cached-mnr": {"matryoshka": (128, 32)},
         "masked-language-model": {"pooling": "cls", "gradient_checkpointing": True, "gradient_accumulation": 2},
     }.items():
-        fresh[loss] = [build_config(QUICK | two | FRESH | {"loss": loss, "max_rows": 20} | more)]
-    return {"static": static, "fresh": fresh}
+        chains[loss] = [build_config(QUICK | two | FRESH | {"loss": loss, "max_rows": 20} | more)]
+    return chains
 
 
-OTHERS = others()
+CHAINS = all_chains()
 
 
-@pytest.mark.filterwarnings("ignore:.gradient_checkpointing_enable:FutureWarning")
-@pytest.mark.parametrize("group", list(OTHERS))
-def test_script_of_every_other_recipe_ends_with_the_runs_model(
-    group: str, runs_dir: Path, small_data: Path, tmp_path: Path
-) -> None:
-    runs = {name: made(runs_dir, chain, small_data) for name, chain in OTHERS[group].items()}
-    scripts = {name: written(run, tmp_path / name) for name, run in runs.items()}
-    run_alone(tmp_path, "-c", ONE_AFTER_THE_OTHER, *map(str, scripts.values()))
-    far = {name: distance(run, scripts[name]) for name, run in runs.items()}
-    assert not {name: value for name, value in far.items() if not value < 1e-3}
-    check_is_clean(tmp_path, list(scripts.values()))
-    for name, script in scripts.items():
-        check_is_public(script, runs[name], tmp_path)
-    if group == "static":
-        planned = runs["time-budget"].resolved()["watching"]["planned"]
-        assert planned and f"{planned[-1][0]}: {planned[-1][1]}}}" in scripts["time-budget"].read_text()
+@dataclass(frozen=True)
+class Repeated:
+    """Runs that were made here, their scripts, what each of these printed where the studio is not, and where all this lies."""
+
+    runs: Mapping[str, RunFolder]
+    scripts: Mapping[str, Path]
+    printed: Mapping[str, str]
+    here: Path
 
 
-def check_is_clean(folder: Path, scripts: Sequence[Path]) -> None:
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory: pytest.TempPathFactory) -> Repeated:
+    here = tmp_path_factory.mktemp("repeated")
+    (here / "runs").mkdir()
+    data_dir = write_small_data(here / "data")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".gradient_checkpointing_enable", FutureWarning)
+        runs = {name: made(here / "runs", chain, data_dir) for name, chain in CHAINS.items()}
+    scripts = {name: written(run, here / name) for name, run in runs.items()}
+    assert not (here / "fine-tune" / "pairs.parquet").exists() and not (here / "margin-mse" / "teacher" / "model").exists()
+    # Its pairs are not this project's to give away.
+    given = {"fine-tune": ["--pairs", str(data_dir / "stsb" / "validation.csv")]}
+    asked = [(str(script), given.get(name, [])) for name, script in scripts.items()]
+    said = run_alone(here, "-c", ONE_AFTER_THE_OTHER, json.dumps(asked))
+    parts = dict(part.split("\n", 1) for part in said.split("\x1e")[1:])
+    return Repeated(runs, scripts, {name: parts[str(script)] for name, script in scripts.items()}, here)
+
+
+@pytest.mark.parametrize("name", list(CHAINS))
+def test_script_ends_with_the_runs_model_and_is_public(name: str, repeated: Repeated) -> None:
+    run, script = repeated.runs[name], repeated.scripts[name]
+    assert distance(run, script) < 1e-3
+    check_is_public(script, run, repeated.here)
+
+
+def test_scripts_are_clean(repeated: Repeated) -> None:
+    check_is_clean(list(repeated.scripts.values()))
+
+
+def test_script_of_a_static_run_ends_at_the_step_that_was_kept(repeated: Repeated) -> None:
+    run, script = repeated.runs["mnr-hard-negatives"], repeated.scripts["mnr-hard-negatives"]
+    kept = run.resolved()["kept_step"]
+    assert 0 < kept < 30
+    assert f"LAST_STEP = {kept}  #" in script.read_text() and "TOTAL_STEPS = 30  #" in script.read_text()
+    figures = compared(repeated.printed["mnr-hard-negatives"])
+    assert set(figures) == {f"{name}_cosine {when}" for name in ("pearson", "spearman") for when in ("before", "after")}
+    for ours, theirs in figures.values():
+        assert ours == pytest.approx(theirs, abs=1e-3)
+    assert moved(run, "static-minilm") > 1e-2
+
+
+def test_script_of_a_transformer_run_batches_and_scores_alike(repeated: Repeated) -> None:
+    run = repeated.runs["fine-tune"]
+    assert "class BucketedNoDuplicatesBatchSampler" in repeated.scripts["fine-tune"].read_text()
+    figures = compared(repeated.printed["fine-tune"])
+    for when in ("before", "after"):
+        ours, theirs = figures[f"pearson_cosine {when}"]
+        assert ours == pytest.approx(theirs, abs=1e-3)
+    assert run.resolved()["watching"]["steps"]["last"] == 30
+    assert moved(run, "all-minilm-l6-v2") > 1e-2
+
+
+def test_script_of_a_chain_trains_its_cross_encoder_first(repeated: Repeated) -> None:
+    run, place = repeated.runs["margin-mse"], repeated.here / "margin-mse" / "teacher" / "model"
+    again = load_cross_encoder(str(place), run.runs_dir, "cpu", "teacher")
+    first = load_cross_encoder(str(run.config().teacher), run.runs_dir, "cpu", "teacher")
+    pairs = list(itertools.pairwise(SENTENCES))
+    assert again.predict(pairs) == pytest.approx(first.predict(pairs), abs=1e-3)
+    assert run.resolved()["watching"]["steps"]["last"] == 30
+    assert moved(run, "static-minilm") > 1e-3
+
+
+def test_script_follows_what_was_planned_for_the_time(repeated: Repeated) -> None:
+    planned = repeated.runs["time-budget"].resolved()["watching"]["planned"]
+    assert planned and f"{planned[-1][0]}: {planned[-1][1]}}}" in repeated.scripts["time-budget"].read_text()
+
+
+def check_is_clean(scripts: Sequence[Path]) -> None:
     command = ["ruff", "check", "--isolated", "--no-cache", "--line-length=130", "--select=E,F,I,UP,B"]
     done = subprocess.run([sys.executable, "-m", *command, *map(str, scripts)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -222,8 +250,7 @@ def check_is_public(script: Path, run: RunFolder, here: Path) -> None:
 
 
 def test_every_recipe_is_tried_and_so_is_every_model_that_is_built() -> None:
-    tried = {name for group in OTHERS.values() for name in group}
-    assert set(RECIPES) - tried == {"mnr-hard-negatives", "fine-tune", "margin-mse"}
+    assert set(RECIPES) <= set(CHAINS)
     assert {name: build.__name__ for name, build in BUILDERS.items()} == dict(SCRIPTED_BUILDERS)
 
 
