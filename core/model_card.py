@@ -39,8 +39,12 @@ DECIDING = (
 EXAMPLE = "A sentence of yours."
 
 
-def model_card(run: RunFolder) -> str:
+def model_card(run: RunFolder, where: str = "model") -> str:
     """Return the card of a run's model: Markdown with the head that the Hub reads. It holds no text of the data.
+
+    Args:
+        run: one that left a model.
+        where: the folder or the repository that the model is loaded from.
 
     Raises:
         RunError: the run left no model, or cannot be read.
@@ -50,7 +54,7 @@ def model_card(run: RunFolder) -> str:
     facts = read_facts(run)
     parts = (
         ("", [*_front(facts), "", f"# {code(run.id)}", "", *_what_it_is(facts)]),
-        ("Use it", ["```python", *use_lines(run), "```", *_how_to_use(facts)]),
+        ("Use it", ["```python", *use_lines(run, where), "```", *_how_to_use(facts)]),
         ("How good it is", score_lines(facts.measured, str(facts.value("best_by")))),
         ("Data", _data(facts)),
         ("Training", _training(facts)),

@@ -1,7 +1,8 @@
-"""`python -m core export RUN` and `python -m core open F.zip`: a run taken away as one file, and one from elsewhere played."""
+"""`python -m core {export,publish,open}`: a run taken away as one file or put on the Hub, and one from elsewhere played."""
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def add_share_commands(add: Callable[[str, Command, str], argparse.ArgumentParse
         "--without-script", action="store_true", help="leave out the script and the training examples that come with it"
     )
     add_script_command(add)
+    publishing = add(
+        "publish", publish_run, "Put a run's model and its card on the Hugging Face Hub, where hf auth login signed in."
+    )
+    publishing.add_argument("run")
+    publishing.add_argument("--to", required=True, metavar="owner/name", help="the repository; made if it is not there")
+    publishing.add_argument("--public", action="store_true", help="let everybody see a new repository")
+    publishing.add_argument("--with-film", action="store_true", help="and film.html, which holds texts of the held-out rows")
     opening = add("open", open_file, "Open a bundle, a zipped run's folder or such a folder: its curves, scores and map.")
     opening.add_argument("bundle", type=Path, metavar="F.zip")
 
@@ -46,6 +54,28 @@ def export_run(given: argparse.Namespace) -> int:
     more = [FILM_TEXTS] if has_film else []
     more += [SCRIPT_TEXTS if not why_not else f"There is no script in it: {why_not}"] if has_script else []
     print(json.dumps(said) if given.json else " ".join([f"Saved {out}.", *more]))  # noqa: T201  the answer of a command
+    return 0
+
+
+def publish_run(given: argparse.Namespace) -> int:
+    """Put the model on the Hub with this machine's token.
+
+    Raises:
+        StudioError: the run has no model, nobody is signed in, or the Hub refuses.
+    """
+    # The library would cost every other command its import.
+    from core.publishing import check_repository, machine_token, publish  # noqa: PLC0415
+
+    repository = check_repository(given.to)
+    run = open_run(runs_dir_from(given.runs_dir), given.run)
+
+    def tell(what: str) -> None:
+        print(what, file=sys.stderr)  # noqa: T201
+
+    done = publish(run, repository, machine_token(), not given.public, given.with_film, tell)
+    said = {"run": run.id, "url": done.url, "private": done.is_private, "files": done.files, "bytes": done.bytes}
+    seen = "private" if done.is_private else "public"
+    print(json.dumps(said) if given.json else f"It is at {done.url}, {seen}.")  # noqa: T201  the answer of a command
     return 0
 
 

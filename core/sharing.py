@@ -24,7 +24,7 @@ from core.repro import script_files
 from core.runs import RunFolder
 from core.spaces import PROBES_FILE, snapshot_steps
 
-CARD, FILM, STATUS, SCRIPT = "model/README.md", "film.html", "status.json", "repro/"
+MODEL, CARD, FILM, STATUS, SCRIPT = "model/", "model/README.md", "film.html", "status.json", "repro/"
 # Facts that a replay shows; the process and the machine's folders are nobody else's.
 TOLD = ("state", "detail", "created", "started", "finished", "has_model", "error")
 NAMED_IN_A_MODEL = frozenset({"_name_or_path", "name_or_path"})
@@ -72,6 +72,19 @@ def write_bundle(run: RunFolder, out: Path, with_film: bool = True, with_script:
     finally:
         beside.unlink(missing_ok=True)
     return out
+
+
+def repository_files(run: RunFolder, repository: str, with_film: bool = False) -> dict[str, Path | bytes]:
+    """Return what a repository of the Hub takes of a run, by its name there: the model's files, the card, the film if asked.
+
+    Raises:
+        ModelError: the run left no model.
+        StudioError: the film cannot be drawn; the sentence is the desk's.
+    """
+    card = model_card(run, repository)
+    files = {name.removeprefix(MODEL): content for name, content in _members(run, with_film=False) if name.startswith(MODEL)}
+    film = _film(run) if with_film else None
+    return files | {CARD.removeprefix(MODEL): card.encode()} | ({FILM: film.encode()} if film is not None else {})
 
 
 def why_no_script(run: RunFolder) -> str:
@@ -129,7 +142,7 @@ def _members(run: RunFolder, with_film: bool) -> Iterator[tuple[str, Path | byte
         if name.startswith("snapshots/"):
             if with_film:
                 yield name, path
-        elif name.startswith("model/"):
+        elif name.startswith(MODEL):
             yield name, _without_origin(path) if path.name in ("config.json", "tokenizer_config.json") else path
         else:
             yield name, _as_json(without_places(read_json(path), places))

@@ -15,6 +15,7 @@ from core.config import build_config
 from core.run_store import create_run, list_runs
 from core.series import FollowedRun
 from core.sharing import write_bundle
+from tests.fake_hub import OWNER, TOKEN, FakeHub, fake_hub
 from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
 from tests.shared_runs import SECRET_TEXT, contents, ended_run
 from tests.small_films import ask_directly
@@ -83,6 +84,15 @@ def test_upload_that_is_no_run_is_refused_and_removed(studio: Studio, tmp_path: 
 
 
 @pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A Hub where this machine's user is signed in."""
+    with fake_hub() as started:
+        monkeypatch.setenv("HF_ENDPOINT", started.url)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield started
+
+
+@pytest.fixture
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
@@ -90,7 +100,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
-def test_run_is_downloaded_and_opened_again_on_the_page(runs_dir: Path, browser: Browser, tmp_path: Path) -> None:
+def test_run_is_downloaded_opened_again_and_pushed_on_the_page(
+    runs_dir: Path, browser: Browser, tmp_path: Path, hub: FakeHub
+) -> None:
     run = ended_run(runs_dir)
     app = RealApp(runs_dir)
     try:
@@ -105,6 +117,10 @@ def test_run_is_downloaded_and_opened_again_on_the_page(runs_dir: Path, browser:
             page.locator("#bundle").click()
         saved = tmp_path / downloading.value.suggested_filename
         downloading.value.save_as(saved)
+        page.get_by_label("Repository on the Hub").fill(f"{OWNER}/pushed")
+        press(page, "Push to the Hub")
+        page.locator("#pushed").get_by_text(f"On the Hub, private: {hub.url}/{OWNER}/pushed").wait_for()
+        assert hub.repositories[f"{OWNER}/pushed"].private and hub.tokens_seen() == {TOKEN}
         assert saved.name == f"{run.id}.zip" and zipfile.ZipFile(saved).testzip() is None
         with page.expect_file_chooser() as choosing:
             press(page, "Open a run from a file")

@@ -1,6 +1,8 @@
-"""A part of the Runs tab: a run taken away as one file, its model used elsewhere, and a run from elsewhere opened."""
+"""A part of the Runs tab: a run taken away as one file or to the Hub, its model used elsewhere, a run from elsewhere opened."""
 
+import hashlib
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from core.replay import open_bundle
 from core.runs import RunFolder
 from core.sharing import bundle_name, why_no_script, write_bundle
 from ui.html import hint
+from ui.push import PushBlock, build_push
 from ui.studio import Studio
 
 MAKE, OPEN = "Make the file", "Open a run from a file"
@@ -39,6 +42,7 @@ class ShareBlock:
     make: gr.Button
     download: gr.DownloadButton
     use: gr.Code
+    push: PushBlock
     upload: gr.UploadButton
 
     def shown(self) -> list[Any]:
@@ -46,7 +50,7 @@ class ShareBlock:
         return [self.about, self.film, self.script, self.make, self.download, self.use]
 
 
-def build_share() -> ShareBlock:
+def build_share(studio: Studio) -> ShareBlock:
     """Lay out the block."""
     with gr.Accordion("Take it away", open=True, elem_id="share"):
         about = gr.HTML(hint(NOT_CHOSEN))
@@ -67,10 +71,11 @@ def build_share() -> ShareBlock:
             visible=False,
             elem_id="use-it",
         )
+        push = build_push(studio)
     with gr.Row():
         upload = gr.UploadButton(OPEN, file_types=[".zip"], size="md", scale=0, min_width=240, elem_id="open-bundle")
         gr.HTML(hint(OPENING))
-    return ShareBlock(about, film, script, make, download, use, upload)
+    return ShareBlock(about, film, script, make, download, use, push, upload)
 
 
 def show_share(studio: Studio, name: str) -> tuple[Any, ...]:
@@ -100,8 +105,10 @@ def make_bundle(studio: Studio, name: str, with_film: bool, with_script: bool) -
     """
     try:
         run = _run(studio, name)
-        # Gradio serves what lies there, for a day; nobody can guess the folder.
-        folder = Path(get_upload_folder()) / secrets.token_hex(16)
+        # Gradio serves what lies there, for a day; nobody can guess the folder. A visitor has one: many would fill the disk.
+        hidden = hashlib.sha256(f"bundle of {studio.token}".encode()).hexdigest() if studio.is_hosted else secrets.token_hex(16)
+        folder = Path(get_upload_folder()) / hidden
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         path = write_bundle(run, folder / bundle_name(run), bool(with_film), bool(with_script))
     except (StudioError, OSError) as error:
