@@ -17,7 +17,11 @@ def main() -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from core.errors import StudioError, one_sentence
+    from core.zerogpu import is_zerogpu, lent_gpu
 
+    if is_zerogpu():
+        # The package that lends the GPU wants to be there before torch, and before gradio.
+        lent_gpu()
     try:
         return serve(given.runs_dir, given.data_dir)
     except StudioError as error:

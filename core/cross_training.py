@@ -27,13 +27,13 @@ from core.model_catalogue import pair_length
 from core.models import leave_mixed_precision
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
+from core.run_scores import forget_scores
 from core.sampling import BucketedBatchSampler
 from core.training import (
     Trained,
     budget_of,
     end_before_training,
     ending_of,
-    forget_scores,
     free_memory,
     run_trainer,
     within_memory,
@@ -144,6 +144,10 @@ def _finish(run: TrainingRun, watch: TrainingWatch) -> None:
     forget_scores(log.run)
     log.enter("evaluating", f"Scoring on {run.pairs.id}")
     leave_mixed_precision(run.model)
+    if log.seconds is not None:
+        # Its process is killed in time, and scoring may take longer than was foreseen.
+        save_model(run.model, log.run.path / "model")
+        log.set_status(has_model=True)
 
     def told(done: int, total: int) -> None:
         log.raise_if_skipped()

@@ -23,7 +23,7 @@ from core.errors import MachineError
 from core.examples import EXAMPLE_COLUMNS, VALUE_ROLES
 from core.footprint import CPU, Workload, footprint
 from core.losses import CACHED, loss_spec
-from core.machine import Machine, usable_memory
+from core.machine import Machine, opened_cuda, usable_memory
 from core.model_choice import count_trainable
 from core.model_facts import ModelFacts, read_facts
 
@@ -139,6 +139,9 @@ def _taken_in_the_group() -> int:
 
 
 def _free_on_the_gpu() -> int:
+    cuda = opened_cuda()
+    if cuda:
+        return int(cuda.mem_get_info()[0])
     import pynvml  # noqa: PLC0415  only where the driver is: the import itself looks for it
 
     pynvml.nvmlInit()
@@ -182,9 +185,9 @@ def _told(size: float) -> str:
 
 def measured_peak() -> int:
     """Return the most memory in bytes that this process has held so far, counted as `estimate` counts it."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return int(torch.cuda.max_memory_reserved())
+    cuda = opened_cuda()
+    if cuda:
+        return int(cuda.max_memory_reserved())
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
     import resource  # noqa: PLC0415  Windows has none

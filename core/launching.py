@@ -15,7 +15,7 @@ from core.prepared import MINED, PREPARED
 from core.processes import Child, is_alive, spawn_detached
 from core.quick_jobs import LOOKED, TRIED
 from core.runs import RunFolder
-from core.visitors import studio_of
+from core.visitors import owner_of_shelf, studio_of
 
 DEVICE, QUICK = "device", "quick"
 # Lanes whose workers need torch: they are forked from the preloaded libraries.
@@ -24,12 +24,21 @@ FORKED = (DEVICE, QUICK)
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 # What is taken away again where a person has asked for something of the Hub; nobody asked to be counted.
 ONLINE: Mapping[str, None] = MappingProxyType(dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")))
+# A stranger's work never asks the Hub in the name of whoever serves the studio: private models are not theirs to get.
+NAMELESS: Mapping[str, str | None] = MappingProxyType(
+    {"HF_TOKEN": None, "HUGGING_FACE_HUB_TOKEN": None, "HF_TOKEN_PATH": os.devnull, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
+)
 
 
 def may_ask_the_hub(run: RunFolder) -> bool:
     """Tell whether a person has asked for something of the Hub: the process that does this piece of work is then online."""
     config = read_json(run.path / "config.json") or {}
     return str(config.get("kind")).startswith("fetch") or bool((config.get("task_settings") or {}).get("online"))
+
+
+def changes_for(run: RunFolder) -> dict[str, str | None]:
+    """Return what is laid over the environment of a process that is spawned for a run; a variable of None is taken away."""
+    return {**(ONLINE if may_ask_the_hub(run) else {}), **(NAMELESS if owner_of_shelf(run.runs_dir) else {})}
 
 
 def lane_of(run: RunFolder) -> str:
@@ -82,6 +91,8 @@ def forks_here() -> bool:
 # ended is reaped here instead of staying a zombie.
 _started: dict[Path, Child] = {}
 _starting = threading.Lock()
+# What the environment of a supervisor holds otherwise than that of who starts it.
+supervisor_differs: dict[str, str | None] = {}
 
 
 def ensure_supervisor(runs_dir: Path) -> None:
@@ -100,7 +111,8 @@ def ensure_supervisor(runs_dir: Path) -> None:
         if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
             return
         try:
-            _started[runs_dir] = spawn_detached(["-m", "core.supervisor", str(runs_dir)], runs_dir / ".supervisor.log")
+            asked = ["-m", "core.supervisor", str(runs_dir)]
+            _started[runs_dir] = spawn_detached(asked, runs_dir / ".supervisor.log", supervisor_differs)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise RunError(f"No supervisor can be started in {str(runs_dir)[-120:]} ({reason}); free some space there.") from None

@@ -46,7 +46,7 @@ def read_machine(runs_dir: Path | None = None) -> Machine:
 
     `runs_dir` is where an earlier run kept what it measured of this CPU.
     """
-    gpu = _first_gpu()
+    gpu = _opened_gpu() or _first_gpu()
     if gpu:
         name, capability = gpu
         precision, why = ("bf16", "this GPU has it") if capability >= 8 else ("fp16", "this GPU has no bf16")
@@ -132,6 +132,20 @@ def nvidia_library() -> Any:
     except pynvml.NVMLError:
         return None
     return pynvml
+
+
+def opened_cuda() -> Any:
+    """Return torch's part for GPUs where this process has opened one, else None.
+
+    What is lent to one process is not always what the driver shows to all of them.
+    """
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+
+
+def _opened_gpu() -> tuple[str, int] | None:
+    cuda = opened_cuda()
+    return (str(cuda.get_device_name()), int(cuda.get_device_capability()[0])) if cuda else None
 
 
 @cache

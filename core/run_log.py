@@ -31,12 +31,14 @@ class Work(Protocol):
 class RunLog:
     """Writes a run's state and events; safe to use from the heartbeat's thread as well.
 
-    Of processes that train together only the one that leads `speaks`; the others write nothing and hear no wish.
+    Of processes that train together only the one that leads `speaks`; the others write nothing and hear no wish. `seconds` is how
+    long the work may take from now on, where its process will not live longer.
     """
 
-    def __init__(self, run: RunFolder, speaks: bool = True) -> None:
+    def __init__(self, run: RunFolder, speaks: bool = True, seconds: float | None = None) -> None:
         self.run = run
         self.speaks = speaks
+        self.seconds = seconds
         self.has_stepped = False
         self.began = time.monotonic()
         self._events = EventWriter(run.events_path) if speaks else None

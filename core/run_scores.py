@@ -27,7 +27,7 @@ from core.held_out import can_be_scored, held_out_record, score_held_out
 from core.live_evaluation import FEW_PAIRS, Course, Measurement
 from core.measures import SpaceMeasures, measure_space
 from core.models import model_fingerprint
-from core.runs import HELD_OUT
+from core.runs import HELD_OUT, RunFolder
 from core.training_run import TrainingRun
 from core.verdict import forget_verdicts, write_verdict
 
@@ -184,3 +184,9 @@ def score_labels(run: TrainingRun, which: str, between: Between) -> None:
         figures = score_classes(run.model, parts, run.settings["eval_batch_size"], between)
         write_score(run.log.run.path, which, classes_record(data, parts, figures, began))
         run.log.write(NoticeEvent(f"Accuracy on {data} test {which} training: {figures['accuracy']:.4f}"))
+
+
+def forget_scores(run: RunFolder) -> None:
+    """Remove the scores of an earlier turn: they are of other weights."""
+    for path in (run.path / "scores").glob("*.after.json"):
+        path.unlink()

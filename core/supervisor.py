@@ -15,7 +15,7 @@ from core.desk_keeper import DeskKeeper
 from core.errors import RunError
 from core.files import write_json
 from core.jobs import JOB_FOLDERS
-from core.launching import FORKED, OFFLINE, ONLINE, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
+from core.launching import FORKED, OFFLINE, changes_for, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
 from core.locks import lock
 from core.memory_events import memory_kills
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
@@ -210,7 +210,7 @@ class Supervisor:
 
             self.children[run.path] = fork_child(lambda: worker.main(run.path))
         else:
-            self.children[run.path] = spawn_detached(worker_arguments(run, together), run.log_path, ONLINE if online else {})
+            self.children[run.path] = spawn_detached(worker_arguments(run, together), run.log_path, changes_for(run))
 
 
 def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object] | None = None) -> None:

@@ -21,12 +21,11 @@ from core.models import leave_mixed_precision, merge_adapters
 from core.prompts import column_prompts, prompts_of
 from core.resuming import Resumable
 from core.run_log import RunLog, Stopped
-from core.run_scores import measure_untouched, score_after
-from core.runs import RunFolder
+from core.run_scores import forget_scores, measure_untouched, score_after
 from core.snapshots import LiveSnapshots
 from core.team import team_size
 from core.team_callbacks import EpochTeller, Following, SharedLoss
-from core.time_budget import TimeBudget
+from core.time_budget import UNKNOWN_STEPS, TimeBudget
 from core.training_run import TrainingRun, load, note_peak, shared_arguments
 from core.training_watch import TrainingWatch, Watching, watch_over
 
@@ -122,6 +121,11 @@ def train_steps(run: TrainingRun, course: Course, snapshots: LiveSnapshots) -> T
 def keep_best(run: TrainingRun, best: BestCheckpoint) -> None:
     """Save the best step's model of a run that cannot go on; nobody has scored it in fp32."""
     best.restore(run.model, 0)
+    keep_model(run)
+
+
+def keep_model(run: TrainingRun) -> None:
+    """Save the model without what training has wrapped around it."""
     leave_mixed_precision(run.model)
     merge_adapters(run.model)
     save_model(run.model, run.log.run.path / "model")
@@ -135,7 +139,7 @@ def run_trainer(run: TrainingRun, trainer: Trainer, watching: Watching) -> Train
     going_on = ", going on from its checkpoint" if latest else ""
     together = f", on each of {team_size()} devices" if team_size() > 1 else ""
     budget = run.settings["time_budget_seconds"]
-    how_long = f"{budget:g} s, in steps" if budget else f"{run.total_steps:,} steps"
+    how_long = f"{budget:g} s, in steps" if run.total_steps == UNKNOWN_STEPS else f"{run.total_steps:,} steps"
     log.enter("training", f"{how_long} of {run.settings['batch_size']} examples{together}{going_on}")
     watch = watch_over(trainer, run, watching)
     evaluation, snapshots = watching.evaluation, watching.snapshots
@@ -214,19 +218,20 @@ def finish(run: TrainingRun, snapshots: LiveSnapshots, watch: TrainingWatch, bes
     """Keep the best step's weights, score them in fp32, save them, and say how it went."""
     log, stopped = run.log, bool(run.log.stop_wish())
     forget_scores(log.run)
-    kept = best.restore(run.model, watch.last_step)
-    log.write(NoticeEvent(kept))
+    log.write(NoticeEvent(best.restore(run.model, watch.last_step)))
     log.enter("evaluating", f"Scoring on {run.pairs.id}")
     # The trainer leaves bf16 wrapped around the model, and a stored score is one of fp32.
     leave_mixed_precision(run.model)
+    if log.seconds is not None:
+        # Its process is killed in time, and scoring may take longer than it did before.
+        keep_model(run)
     try:
         score_after(run)
     except Stopped:
         log.write(NoticeEvent("Scoring was skipped: Stop was pressed twice."))
     log.enter("saving", "Saving the model")
     note_peak(log)
-    merge_adapters(run.model)
-    save_model(run.model, log.run.path / "model")
+    keep_model(run)
     kept_step = best.step or watch.last_step
     snapshots.take_kept(run.model, kept_step)
     write_json(log.run.path / "resolved.json", log.run.resolved() | {"kept_step": kept_step})
@@ -234,12 +239,6 @@ def finish(run: TrainingRun, snapshots: LiveSnapshots, watch: TrainingWatch, bes
         forget_checkpoints(log.run.path)
         best.forget()
     log.end("stopped" if stopped else "done", ending_of(watch, stopped), has_model=True)
-
-
-def forget_scores(run: RunFolder) -> None:
-    """Remove the scores of an earlier turn: they are of other weights."""
-    for path in (run.path / "scores").glob("*.after.json"):
-        path.unlink()
 
 
 def ending_of(watch: TrainingWatch, stopped: bool, what: str = "model") -> str:

@@ -95,9 +95,10 @@ def _load(log: RunLog, load_the_model: Callable[[RunConfig, Path, Machine], Any]
     settled |= {key: Setting(value, "adjusted") for key, value in adjustments(log.run.path).items()}
     if settled["best_by"].value == "held_out" and not can_be_scored(prepared):
         settled["best_by"] = without_held_out(config, settled["best_by"])
+    examples, pairs = prepared.frame(), default_evaluation_set(places)
+    settled |= in_time(settled, log.seconds, len(examples))
     settings = settled_values(settled) | {"evaluations": AUTOMATIC[kind]["evaluations"]}
     foreseen = foresee(config, settings, prepared.report, machine, log.run.runs_dir)
-    examples, pairs = prepared.frame(), default_evaluation_set(places)
     # Seeded before model and loss are built: new weights, such as the softmax classifier's, are random choices too.
     set_seed(config.seed)
     model = load_the_model(config, log.run.runs_dir, machine)
@@ -133,6 +134,15 @@ def without_held_out(config: RunConfig, best_by: Setting) -> Setting:
             f"{config.data[:60]} has no held-out part that gives a figure; set holdout=0.1, or choose best_by=spearman_cosine.",
         )
     return Setting("spearman_cosine", "automatic")
+
+
+def in_time(settled: dict[str, Setting], seconds: float | None, examples: int) -> dict[str, Setting]:
+    """Return the settings by which a run ends within `seconds`: its steps stay as many as they are, unless time ends before."""
+    asked = settled_values(settled)
+    if seconds is None or 0 < (asked["time_budget_seconds"] or 0) <= seconds:
+        return {}
+    steps = asked["max_steps"] if asked["time_budget_seconds"] else count_steps(asked, examples)
+    return {"time_budget_seconds": Setting(seconds, "automatic"), "max_steps": Setting(steps, "automatic")}
 
 
 def foresee(config: RunConfig, settings: dict[str, Any], report: dict[str, Any], machine: Machine, runs_dir: Path) -> int:

@@ -49,14 +49,20 @@ def main(run_path: Path) -> int:
     step_back(run.log_path, NICENESS)
     if int(os.environ.get("RANK", "0")) > 0:
         return _follow(run)
+    return do(run)
+
+
+def do(run: RunFolder, seconds: float | None = None) -> int:
+    """Do what the folder asks for in this process, in so many `seconds` at most, and return the exit code."""
     held = _lock_soon(run.path)
     if held is None:
         # Another supervisor's worker has it.
         return 0
     run.set_status(state="loading", started=time.time(), pid=os.getpid(), pid_started=start_time(os.getpid()))
-    log = RunLog(run)
+    log = RunLog(run, seconds=seconds)
     ended = threading.Event()
-    threading.Thread(target=_keep_beating, args=(log, ended), daemon=True).start()
+    heart = threading.Thread(target=_keep_beating, args=(log, ended), daemon=True)
+    heart.start()
     try:
         kind = run.config().kind
         if kind != "train":
@@ -68,7 +74,10 @@ def main(run_path: Path) -> int:
     except Exception as error:  # noqa: BLE001  the last line of defence: whatever it was, the page has to say so
         return _fail(log, error)
     finally:
+        # The process may live on: nothing of the run stays behind.
         ended.set()
+        heart.join()
+        held.close()
 
 
 def _be_alone() -> None:

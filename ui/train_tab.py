@@ -10,9 +10,12 @@ from core.chains import asked_chain, create_chain
 from core.config import CHOICES, range_of
 from core.errors import StudioError, is_disk_full, one_sentence
 from core.launching import ensure_supervisor
+from core.recipe_runs import Chain
 from core.recipes import split_size
 from core.runs import RunFolder
+from core.zerogpu import SAYS, is_zerogpu
 from ui.drawn import build_drawn
+from ui.html import hint
 from ui.live import build_live_figure
 from ui.overlay import build_overlay
 from ui.run_form import nested, start_config
@@ -87,8 +90,10 @@ def build_train_tab(studio: Studio) -> TrainTab:
             )
             settings["snapshots"] = gr.Checkbox(label="Keep the map's texts before and after", info="For the Explore tab")
         table = gr.HTML()
+    if is_zerogpu():
+        gr.HTML(hint(SAYS))
     with gr.Row():
-        start = gr.Button("Start training", variant="primary", scale=3)
+        start = gr.Button("Start training", variant="primary", scale=3, elem_id="start-training")
         stop = gr.Button("Stop", interactive=False, scale=1)
         cancel = gr.Button("Cancel", variant="stop", interactive=False, scale=1)
     stages = build_drawn("stages")
@@ -103,6 +108,17 @@ def _number(key: str) -> gr.Number:
     return gr.Number(label=LABELS[key], info=text or "repeats every random choice", precision=precision, min_width=130)
 
 
+def asked_runs(studio: Studio, recipe: str, yours: dict[str, Any]) -> Chain:
+    """Return what the form asks for, a run or a chain of them.
+
+    Raises:
+        StudioError: the settings do not fit together.
+    """
+    # The form's own check first: it knows what the page may not name.
+    start_config(studio, recipe, yours)
+    return asked_chain(*split_size(recipe), nested(yours), studio.places)
+
+
 def start_training(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
     """Queue what the form says, a run or a chain of them, and return the first one's id.
 
@@ -110,10 +126,7 @@ def start_training(studio: Studio, recipe: str, yours: dict[str, Any]) -> str:
         gr.Error: the settings do not fit together, or the run cannot be written.
     """
     try:
-        # The form's own check first: it knows what the page may not name.
-        start_config(studio, recipe, yours)
-        chain = asked_chain(*split_size(recipe), nested(yours), studio.places)
-        run = create_chain(studio.runs_dir, chain, studio.data_dir)[0]
+        run = create_chain(studio.runs_dir, asked_runs(studio, recipe, yours), studio.data_dir)[0]
         ensure_supervisor(studio.runs_dir)
     except StudioError as error:
         raise gr.Error(one_sentence(error), print_exception=False) from None
