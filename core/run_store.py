@@ -130,13 +130,36 @@ def iter_runs(runs_dir: Path) -> Iterator[RunFolder]:
 
 def list_runs(runs_dir: Path, kinds: tuple[str, ...] = TRAINING_KINDS) -> list[tuple[RunFolder, Status]]:
     """Return the readable runs of some kinds with their status, newest first."""
-    listed = []
-    for run in iter_runs(runs_dir):
-        status, config = run.status(), read_json(run.path / "config.json")
-        if status is not None and isinstance(config, dict) and config.get("kind") in kinds:
-            listed.append((run, status))
+    read = ((run, _status_and_kind(run)) for run in iter_runs(runs_dir))
+    listed = [(run, known[0]) for run, known in read if known is not None and known[1] in kinds]
     # Names hold the second only: runs of one chain are told apart by their place in the queue.
     return sorted(listed, key=lambda one: (one[1].created, one[1].rank), reverse=True)
+
+
+# What has ended stays as it is until it is resumed, and many pages look at all runs every second: it is read once.
+_ended: dict[Path, tuple[tuple[int, int, int], Status, str]] = {}
+MOST_KNOWN = 4096
+
+
+def _status_and_kind(run: RunFolder) -> tuple[Status, str] | None:
+    """Return a run's status and what kind of work it is, or None where one of the two cannot be read."""
+    try:
+        facts = (run.path / "status.json").stat()
+    except FileNotFoundError:
+        return None
+    mark = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+    known = _ended.get(run.path)
+    if known is not None and known[0] == mark:
+        return known[1:]
+    status, config = run.status(), read_json(run.path / "config.json")
+    if status is None or not isinstance(config, dict):
+        return None
+    kind = str(config.get("kind"))
+    if status.is_final:
+        if len(_ended) >= MOST_KNOWN:
+            _ended.clear()
+        _ended[run.path] = mark, status, kind
+    return status, kind
 
 
 def delete_run(run: RunFolder) -> None:

@@ -3,16 +3,18 @@
 A shared studio gives each caller a token at the first start; whoever sends it again sees the same runs, and nobody else does.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import anyio.to_thread
 import gradio as gr
 from gradio.events import api
 
 from core.chains import asked_chain, create_chain
-from core.config import build_config
+from core.config import RunConfig, build_config
 from core.desk_client import ask_desk, unpack_array
 from core.errors import ConfigError, StudioError, one_sentence
 from core.launching import ensure_supervisor
@@ -31,7 +33,8 @@ def build_endpoints(studio: Studio) -> None:
     """Give the page's app its endpoints: start, status, stop, score, embed."""
     for make in (_start, _status, _stop, _score, _embed):
         endpoint = make(studio)
-        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+        # Past the queue, so that MCP calls it in this process and not through an HTTP client of its own, which could not sign in.
+        api(endpoint, api_name=endpoint.__name__, queue=False, concurrency_limit=None)
 
 
 def _start(studio: Studio) -> Any:
@@ -52,6 +55,8 @@ def _start(studio: Studio) -> Any:
         known = token if owner_of(token) != NOBODY else new_token() if studio.is_hosted else ""
         mine = studio.seen_by(known)
         with _faults():
+            if not isinstance(settings or {}, dict):
+                raise ConfigError("settings", 'write names and values, such as {"epochs": 2}.')
             yours = {key: value for key, value in (settings or {}).items() if value is not None}
             start_config(mine, f"{recipe}@{size}" if size else recipe, yours)
             run = create_chain(mine.runs_dir, asked_chain(recipe, size or None, nested(yours), mine.places), mine.data_dir)[-1]
@@ -101,7 +106,7 @@ def _stop(studio: Studio) -> Any:
 
 
 def _score(studio: Studio) -> Any:
-    def score(model: str, data: str = "stsb", split: str = "validation", token: str = "") -> dict[str, Any]:
+    async def score(model: str, data: str = "stsb", split: str = "validation", token: str = "") -> dict[str, Any]:
         """Score a model on scored pairs, and wait a minute for it; later, status tells.
 
         Args:
@@ -117,14 +122,20 @@ def _score(studio: Studio) -> Any:
         with _faults():
             mine.check_paths({"base_model": model, "data": data})
             config = build_config({"kind": "score", "base_model": model, "data": data, "split": split})
-            run = create_run(mine.runs_dir, config, mine.data_dir)
-            ensure_supervisor(mine.runs_dir)
+            run = await anyio.to_thread.run_sync(_queued, mine, config)
             until = time.monotonic() + ANSWER_SECONDS
+            # Who waits holds no thread: forty of them would be all that the page has.
             while time.monotonic() < until and (told := run.status()) is not None and not told.is_final:
-                time.sleep(LOOK_SECONDS)
-            return {"run": run.id} | _told(mine, run)
+                await asyncio.sleep(LOOK_SECONDS)
+            return {"run": run.id} | await anyio.to_thread.run_sync(_told, mine, run)
 
     return score
+
+
+def _queued(mine: Studio, config: RunConfig) -> RunFolder:
+    run = create_run(mine.runs_dir, config, mine.data_dir)
+    ensure_supervisor(mine.runs_dir)
+    return run
 
 
 def _embed(studio: Studio) -> Any:
@@ -143,6 +154,8 @@ def _embed(studio: Studio) -> Any:
         mine = studio.seen_by(token)
         with _faults():
             mine.check_paths({"base_model": model})
+            if not isinstance(texts, list):
+                raise ConfigError("texts", "write a list of texts.")
             answer = ask_desk(mine.runs_dir, "embed", {"model": model, "texts": texts, "role": role})
             return [[round(float(value), DIGITS) for value in row] for row in unpack_array(answer["vectors"])]
 
@@ -172,7 +185,7 @@ def _told(mine: Studio, run: RunFolder) -> dict[str, Any]:
     return {
         "state": status.state,
         "detail": status.detail,
-        "place": read_queue(mine.runs_dir).place(run.id),
+        "place": read_queue(mine.runs_dir).place(run.id) if status.state == "queued" else 0,
         "error": str(status.error.get("message") or ""),
         "baseline": run.scores("before"),
         "scores": run.scores("after"),

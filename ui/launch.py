@@ -7,32 +7,45 @@ import threading
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from core.errors import MachineError
+from core.errors import MachineError, hide_words
 from core.hosting import is_hosted
 from ui.layout import build_page
 from ui.live import PLOTLY_JS
+from ui.signing_in import ACCOUNTS_FILE, SignedIn, sign_in, wanted_accounts
 from ui.studio import Studio
 from ui.theme import CSS, THEME
 from ui.visitors import HEAD
 
 ALIVE_SECONDS = 10.0
 DEFAULT_PORT = 7860
+# Pages that Gradio remembers, half a megabyte each and more; the one that was silent for longest is forgotten first, and an open
+# page asks every second.
+MOST_PAGES = 200
 
 
 def launch(studio: Studio) -> gr.Blocks:
     """Build the page and serve it without waiting.
 
     Raises:
-        MachineError: the address cannot be used.
+        MachineError: the address or the path cannot be used.
+        ConfigError: the file of accounts has none.
     """
     host, port = server_name(), _port()
     _check_address(host, port)
+    accounts = wanted_accounts()
+    if studio.is_hosted:
+        hide_words()
     gr.set_static_paths([PLOTLY_JS])
     page = build_page(studio)
     page.launch(
-        server_name=host, server_port=port, prevent_thread_lock=True, quiet=False, show_error=True, theme=THEME, css=CSS,
-        head=HEAD, footer_links=[], run_history=False, max_file_size="200mb",
+        server_name=host, server_port=port, root_path=_root_path(), prevent_thread_lock=True, quiet=False,
+        show_error=not studio.is_hosted, theme=THEME, css=CSS, head=HEAD, footer_links=[], run_history=False,
+        max_file_size="200mb", mcp_server=True,
+        state_session_capacity=MOST_PAGES,
+        auth=sign_in(accounts) if accounts else None,  # type: ignore[arg-type]
+        app_kwargs={"middleware": [Middleware(SignedIn, accounts)] if accounts else []},
     )  # fmt: skip
     return page
 
@@ -43,8 +56,9 @@ def server_name() -> str:
 
 
 def serves_others() -> bool:
-    """Tell whether the page can be opened from another machine, or strangers share it."""
-    return is_hosted() or server_name() not in ("127.0.0.1", "localhost", "::1")
+    """Tell whether the page can be opened from another machine, by itself or through a proxy, or strangers share it."""
+    through_proxy = any(os.environ.get(name) for name in ("GRADIO_ROOT_PATH", ACCOUNTS_FILE))
+    return is_hosted() or through_proxy or server_name() not in ("127.0.0.1", "localhost", "::1")
 
 
 def _port() -> int:
@@ -52,6 +66,14 @@ def _port() -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise MachineError(f"GRADIO_SERVER_PORT is '{text[:20]}'; set it to a port number, such as {DEFAULT_PORT}.")
     return int(text)
+
+
+def _root_path() -> str:
+    """Return the path that a proxy serves the page at, such as /studio, or the whole address; "" for the top."""
+    path = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
+    if path and not path.startswith(("/", "http://", "https://")):
+        raise MachineError(f"GRADIO_ROOT_PATH is '{path[:60]}'; begin it with a slash, such as /studio.")
+    return path
 
 
 def _check_address(host: str, port: int) -> None:

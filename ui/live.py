@@ -14,9 +14,10 @@ from core.queue import read_queue
 from core.runs import RunFolder, Status
 from ui.studio import Studio, served
 
-# plotly.js comes from the installed package: the page works without a network.
+# plotly.js comes from the installed package: the page works without a network. No slash before it: behind a proxy the page has
+# a path of its own.
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-HEAD = f'<script src="/gradio_api/file={PLOTLY_JS}"></script>'
+HEAD = f'<script src="gradio_api/file={PLOTLY_JS}"></script>'
 SCRIPT = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("live_charts.js", "live.js"))
 SPEEDS = {
     "rate": "Learning rate",
@@ -38,7 +39,11 @@ CONTROLS = """
 
 def _chart(name: str, title: str, reading: str = "") -> str:
     line = f"<p>{escape(reading)}</p>" if reading else ""
-    return f'<div class="chart small"><h4>{escape(title)}</h4>{line}<div class="plot" data-plot="{name}"></div></div>'
+    return f'<div class="chart small"><h4>{escape(title)}</h4>{line}{_plot(name, title)}</div>'
+
+
+def _plot(name: str, title: str) -> str:
+    return f'<div class="plot" role="img" aria-label="{escape(title, quote=True)}" data-plot="{name}"></div>'
 
 
 TEMPLATE = f"""
@@ -51,15 +56,17 @@ TEMPLATE = f"""
     <div class="tiles"></div>
     {CONTROLS}
     <div class="charts">
-      <div class="chart"><h4>Training loss</h4><div class="plot" data-plot="loss"></div></div>
-      <div class="chart"><h4 data-title="evaluation">Evaluation</h4><div class="plot" data-plot="evaluation"></div></div>
+      <div class="chart"><h4>Training loss</h4>{_plot("loss", "Training loss")}</div>
+      <div class="chart"><h4 data-title="evaluation">Evaluation</h4>{_plot("evaluation", "Evaluation on the way")}</div>
     </div>
     <div class="charts quarters">{"".join(_chart(name, title) for name, title in SPEEDS.items())}</div>
     <details class="part space"><summary>The space</summary>
       <div class="hint">Nothing is measured yet.</div>
+      <p class="of-which">Of the pairs that the run is evaluated on;
+        Explore measures the texts of its map, so its figures are others.</p>
       <div class="charts" hidden>{"".join(_chart(name, *spec) for name, spec in MEASURES.items())}</div>
     </details>
-    <details class="log"><summary>Log</summary><pre></pre></details>
+    <details class="log"><summary>Log</summary><pre tabindex="0" role="region" aria-label="Log"></pre></details>
   </div>
 </div>
 """

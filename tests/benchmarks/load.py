@@ -1,0 +1,250 @@
+"""Fifty visitors of one shared studio at once, ten of them queueing runs: how long answers take, and what the page holds.
+
+python -m tests.benchmarks.load
+
+Each opens the page as a browser does, keeps its heartbeat open, and asks every second what the page's timer and live figure ask.
+Ten start small runs through gradio's own client, one after the other, for three minutes; the last ones are waited for. The
+others ask for those ten's runs, which they must be told nothing of. The training goes on on the same cores.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import platform
+import random
+import re
+import secrets
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+from gradio_client import Client
+
+from core.errors import one_sentence
+from core.run_store import iter_runs
+from core.visitors import new_token, owner_of, shelves
+from tests.conftest import end_supervisor
+from tests.real_app import RealApp
+from ui.live import PLOTLY_JS
+
+VISITORS, QUEUEING = 50, 10
+OPENING_SECONDS, LAST_SECONDS, TICK_SECONDS = 20.0, 75.0, 1.0
+SMALL = {"max_steps": 20, "snapshots": False}
+IDS = re.compile(r"[0-9a-f]{32,64}")
+
+
+@dataclass
+class Visitor:
+    """One browser: who it is, the run that its page shows, and every long number in hex that it was ever told."""
+
+    token: str = field(default_factory=new_token)
+    session: str = field(default_factory=lambda: secrets.token_hex(6))
+    shown: str = ""
+    began: list[str] = field(default_factory=list)
+    drawn: dict[str, list[int]] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Load:
+    """Everything that was asked of one app, and what came back."""
+
+    url: str
+    visitors: list[Visitor] = field(default_factory=lambda: [Visitor() for _ in range(VISITORS)])
+    milliseconds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    faults: Counter[str] = field(default_factory=Counter)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def queueing(self) -> list[Visitor]:
+        return self.visitors[:QUEUEING]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The numbers by which a browser calls what the page does by itself, read from the page's own configuration."""
+
+    by_name: dict[str, int]
+    timer: int
+    figure: int
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> "Asked":
+        named = {each["api_name"]: each["id"] for each in config["dependencies"]}
+        timer = next(each["id"] for each in config["components"] if each["type"] == "timer")
+        figure = next(each["id"] for each in config["components"] if each["props"].get("elem_id") == "live-figure")
+        return cls(named, timer, figure)
+
+
+async def ask(load: Load, http: httpx.AsyncClient, kind: str, who: Visitor, path: str, body: dict[str, Any]) -> Any:
+    """Ask as a browser does, and note how long it took and what was told; an answer that is none is a fault."""
+    began = time.monotonic()
+    try:
+        answer = await http.post(f"{load.url}/gradio_api/{path}", json=body | {"session_hash": who.session})
+    except httpx.HTTPError as error:
+        load.faults[f"{kind}: {type(error).__name__}"] += 1
+        return None
+    load.milliseconds[kind].append(round(1000 * (time.monotonic() - began)))
+    who.told.update(IDS.findall(answer.text))
+    if answer.status_code != 200:
+        load.faults[f"{kind}: {answer.status_code} {answer.text[:80]}"] += 1
+        return None
+    return answer.json()
+
+
+async def open_page(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor) -> None:
+    """Open the page: its HTML, plotly.js, and the handlers that fill it."""
+    began = time.monotonic()
+    for path in ("/", f"/gradio_api/file={PLOTLY_JS}"):
+        async with http.stream("GET", load.url + path, headers={"Accept-Encoding": "gzip, br"}) as answer:
+            _ = [None async for _ in answer.aiter_raw()]
+    for name, data in (("know_visitor", [who.token]), ("name_recipe", ["quick-demo", None]), ("open_page", [who.token, None])):
+        await ask(load, http, "fill", who, "run/predict", {"fn_index": asked.by_name[name], "data": data})
+    load.milliseconds["open"].append(round(1000 * (time.monotonic() - began)))
+
+
+async def browse(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor) -> None:
+    await asyncio.sleep(random.uniform(0, OPENING_SECONDS))
+    await open_page(load, http, asked, who)
+    heart = asyncio.create_task(beat(load, http, who))
+    tick = {"fn_index": asked.by_name["has_news"], "trigger_id": asked.timer}
+    figure = {"component_id": asked.figure, "fn_name": "news_of_run"}
+    while not load.over.is_set():
+        due, own = time.monotonic() + TICK_SECONDS, who.shown
+        news = await ask(load, http, "tick", who, "run/predict", tick | {"data": [who.token, None, own or None]})
+        if news and isinstance(news["data"][0], str):
+            look = {"fn_index": asked.by_name["look_at_runs"], "data": [who.token, None, own or None, "", [], ""]}
+            await ask(load, http, "look", who, "run/predict", look)
+        name = own or random.choice([run for each in load.queueing() for run in each.began] or [""])
+        data = [who.token, name, *who.drawn.get(name, [0, 0])]
+        told = await ask(load, http, "news", who, "component_server", figure | {"data": data})
+        if told and bool(told.get("gone")) is bool(own):
+            load.faults["an own run was not shown" if own else "somebody else's run was shown"] += 1
+        if told and "last" in told:
+            who.drawn[name] = [told["last"], told["generation"]]
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+    heart.cancel()
+
+
+async def beat(load: Load, http: httpx.AsyncClient, who: Visitor) -> None:
+    async with http.stream("GET", f"{load.url}/gradio_api/heartbeat/{who.session}", timeout=None) as answer:
+        async for _ in answer.aiter_raw():
+            pass
+
+
+def queue_runs(load: Load, who: Visitor, until: float) -> None:
+    """Start one run after the other through gradio's client, and wait for each one's end."""
+    try:
+        client = Client(load.url, verbose=False)
+        while time.monotonic() < until:
+            began = client.predict(recipe="quick-demo", settings=SMALL, token=who.token, api_name="/start")
+            who.began.append(began["run"])
+            who.shown = began["run"]
+            wait_for_end(load, client, who, until + LAST_SECONDS)
+    except Exception as error:  # noqa: BLE001  whatever a client meets is a fault of the load
+        load.faults[f"client: {one_sentence(error)[:80]}"] += 1
+
+
+def wait_for_end(load: Load, client: Client, who: Visitor, until: float) -> None:
+    """Ask every second how far the newest run is, and whether its place in the queue only ever gets better."""
+    place = VISITORS
+    while time.monotonic() < until:
+        began = time.monotonic()
+        told = client.predict(run=who.began[-1], token=who.token, api_name="/status")
+        load.milliseconds["status"].append(round(1000 * (time.monotonic() - began)))
+        who.told.update(IDS.findall(json.dumps(told)))
+        if told["place"] > place:
+            load.faults["a place in the queue got worse"] += 1
+        load.faults[f"run: {told['error'][:80]}"] += bool(told["error"])
+        if told["state"] == "done" or told["error"]:
+            return
+        place = told["place"]
+        time.sleep(TICK_SECONDS)
+    load.faults["a run did not end in time"] += 1
+
+
+async def visit(load: Load, seconds: float, page: psutil.Process) -> list[float]:
+    """Let everybody in, wait for the last run, and return the page's resident megabytes, one a second."""
+    memory: list[float] = []
+    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None)) as http:
+        asked = Asked.of((await http.get(f"{load.url}/config")).json())
+        until = time.monotonic() + seconds
+        pages = [asyncio.create_task(browse(load, http, asked, who)) for who in load.visitors]
+        clients = [threading.Thread(target=queue_runs, args=(load, who, until)) for who in load.queueing()]
+        for client in clients:
+            client.start()
+        while any(client.is_alive() for client in clients):
+            memory.append(round(page.memory_info().rss / 1e6, 1))
+            await asyncio.sleep(TICK_SECONDS)
+        load.over.set()
+        await asyncio.gather(*pages)
+    return memory
+
+
+def look_for_leaks(load: Load) -> None:
+    """Count as a fault whatever of one visitor another one was told: a run's id, a token, or its hash."""
+    owners = {name: who.token for who in load.visitors for name in (who.token, owner_of(who.token), *who.began)}
+    for who in load.visitors:
+        load.faults["told of somebody else"] += sum(owners.get(each, who.token) != who.token for each in who.told)
+
+
+def look_at_turns(load: Load, runs_dir: Path) -> int:
+    """Return how many runs are done, and count as a fault each that was begun before its turn."""
+    statuses = [status for shelf in shelves(runs_dir) for run in iter_runs(shelf) if (status := run.status()) is not None]
+    turns = sorted(statuses, key=lambda status: status.rank)
+    # Two that come at the same moment to an idle studio may change places.
+    pairs = [(one, next_) for one, next_ in itertools.pairwise(turns) if next_.created - one.created > 1]
+    load.faults["not in its turn"] += sum((next_.started or 0) < (one.started or 0) for one, next_ in pairs)
+    load.faults["not done"] += sum(status.state != "done" for status in turns)
+    load.faults["not a run for each start"] += abs(len(turns) - sum(len(who.began) for who in load.visitors))
+    return sum(status.state == "done" for status in turns)
+
+
+def measure(runs_dir: Path, seconds: float) -> dict[str, Any]:
+    """Start the app as a shared studio, load it, and return the figures."""
+    app = RealApp(runs_dir)
+    load = Load(app.url)
+    try:
+        memory = asyncio.run(visit(load, seconds, psutil.Process(app.process.pid)))
+    finally:
+        app.kill()
+    look_for_leaks(load)
+    done = look_at_turns(load, runs_dir)
+    p95 = {f"{name}_p95_ms": float(np.percentile(values, 95)) for name, values in load.milliseconds.items()}
+    return p95 | {
+        "errors": sum(load.faults.values()), "web_rss_mb": max(memory), "runs_done": done, "visitors": VISITORS,
+        "faults": dict(+load.faults), "samples": {**load.milliseconds, "web_rss_mb": memory},
+        "commands": [f"STUDIO_HOSTED=1 {' '.join(app.command)}"],
+    }  # fmt: skip
+
+
+def main() -> int:
+    """Load the studio once and print one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=180.0, help="how long runs are started")
+    os.environ["STUDIO_HOSTED"] = "1"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            figures = measure(Path(folder), parser.parse_args().seconds)
+        except (AssertionError, OSError, httpx.HTTPError, KeyError, ValueError) as error:
+            print(f"A part could not run: {one_sentence(error)}", file=sys.stderr)
+            return 1
+        finally:
+            end_supervisor(Path(folder))
+    figures["machine"] = {"cores": psutil.cpu_count(), "python": platform.python_version(), "gradio": version("gradio")}
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
