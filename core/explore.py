@@ -17,7 +17,8 @@ from core.desk_shelf import Deadline, Shelf
 from core.errors import ConfigError, DataError, MachineError
 from core.files import read_json, write_json
 from core.film import movement, recall_on_map, tell_frames
-from core.neighbours import NEIGHBOURS, nearest_by_cosine
+from core.hosting import check_room
+from core.neighbours import NEIGHBOURS, Nearest
 from core.projection import principal_plane
 from core.prompts import QUERY
 from core.run_store import open_run
@@ -55,6 +56,7 @@ def film(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
         ConfigError: there is no such method, or its settings are out of range.
         DataError: the space is not there.
         MachineError: the time is over.
+        RunError: a visitor has used up the disk.
     """
     method, quick = str(values.get("method", "pca")), bool(values.get("quick"))
     if method not in METHODS:
@@ -65,6 +67,7 @@ def film(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
     try:
         mark = mark_of(space)
         if answer is None or answer.get("mark") != mark:
+            check_room(shelf.places.runs_dir or space.folder)
             if method == "umap" and _is_busy(shelf):
                 raise MachineError("UMAP waits until no other work goes on: it would slow a run down. The main axes show it now.")
             answer = _reckon(space, (method, choice), quick, deadline) | {"mark": mark, "method": method}
@@ -109,7 +112,8 @@ def _reckon(space: Space, how: tuple[str, UmapChoice], quick: bool, deadline: De
     frames = space.frames()
     if not np.isfinite(frames).all():
         raise DataError("Some embeddings of this space are no numbers: the run has diverged. Choose another one.")
-    places, explained = _places(space, frames, how)
+    nearest = Nearest(frames, how[1].neighbours if how[0] == "umap" else NEIGHBOURS)
+    places, explained = _places(space, frames, how, nearest)
     deadline.check()
     answer: dict[str, Any] = {
         "steps": space.steps,
@@ -120,10 +124,10 @@ def _reckon(space: Space, how: tuple[str, UmapChoice], quick: bool, deadline: De
     }
     if quick:
         return answer
-    return answer | _told(space, frames, places)
+    return answer | _told(space, frames, places, nearest)
 
 
-def _places(space: Space, frames: np.ndarray, how: tuple[str, UmapChoice]) -> tuple[np.ndarray, float]:
+def _places(space: Space, frames: np.ndarray, how: tuple[str, UmapChoice], nearest: Nearest) -> tuple[np.ndarray, float]:
     """Return places (frames, texts, 2), and the share of the variance that a linear map holds, 0 for another one."""
     method, choice = how
     if method == "pca":
@@ -131,7 +135,7 @@ def _places(space: Space, frames: np.ndarray, how: tuple[str, UmapChoice]) -> tu
         return plane.place(frames), float(plane.explained.sum())
     known_path = space.folder / f"umap-{choice.neighbours}-{choice.min_dist}.npz"
     known = _known(known_path, space)
-    places = umap_film(frames, choice, known)
+    places = umap_film(frames, choice, known, nearest)
     # A reader never meets half a file.
     beside = known_path.with_name(f".{known_path.name}")
     np.savez(beside, places=places.astype(np.float32), steps=np.array(space.steps))
@@ -152,11 +156,11 @@ def _known(path: Path, space: Space) -> np.ndarray | None:
     return places.astype(float) if same else None
 
 
-def _told(space: Space, frames: np.ndarray, places: np.ndarray) -> dict[str, Any]:
+def _told(space: Space, frames: np.ndarray, places: np.ndarray, nearest: Nearest) -> dict[str, Any]:
     """Return what is told of the frames, each text's neighbours before and after, and what points can be coloured by."""
     first, last = frames[0], frames[space.kept]
     clusters = cluster(last)
-    near = [nearest_by_cosine(vectors, NEIGHBOURS) for vectors in frames]
+    near = [nearest.of(number) for number in range(len(frames))]
     sides = {}
     for name, number in (("before", 0), ("after", space.kept)):
         rows, cosines = near[number]

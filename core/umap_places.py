@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from core.neighbours import nearest_by_cosine, shared
+from core.neighbours import Nearest, shared
 from core.projection import principal_plane, rotate_onto, unit_size
 
 SEED, EPOCHS_FIRST, EPOCHS_NEXT, LEAST_RATE = 42, 200, 50, 0.03
+# From so many texts on a first frame gets fewer epochs. Measured on 5,000 of SNLI: neighbour recall .0891 in place of .0892,
+# trustworthiness .728 in place of .730, three quarters of the time.
+MANY_TEXTS, EPOCHS_OF_MANY = 3_000, 150
 FEWEST_TEXTS = 5
 # Embeddings that differ by less in every dimension are one place, and a map's axis that is shorter is none.
 ALIKE = 1e-6
@@ -30,13 +33,16 @@ class UmapChoice:
     min_dist: float = 0.1
 
 
-def umap_film(frames: np.ndarray, choice: UmapChoice, known: np.ndarray | None = None) -> np.ndarray:
+def umap_film(
+    frames: np.ndarray, choice: UmapChoice, known: np.ndarray | None = None, nearest: Nearest | None = None
+) -> np.ndarray:
     """Return places (frames, texts, 2) of size 1; those of the first frames may be `known` from an earlier call.
 
-    A first frame starts from its principal axes; each later one from the places before, turned back onto them at the end.
+    `nearest` are the frames' own, for `choice.neighbours` at least, where somebody else needs them as well. A first frame starts
+    from its principal axes; each later one from the places before, turned back onto them at the end.
     """
     with _LOCK:
-        return _umap_film(frames, choice, known)
+        return _umap_film(frames, choice, known, nearest or Nearest(frames, choice.neighbours))
 
 
 def warm_up() -> None:
@@ -46,18 +52,19 @@ def warm_up() -> None:
     umap_film(made_up[None], UmapChoice())
 
 
-def _umap_film(frames: np.ndarray, choice: UmapChoice, known: np.ndarray | None) -> np.ndarray:
+def _umap_film(frames: np.ndarray, choice: UmapChoice, known: np.ndarray | None, nearest: Nearest) -> np.ndarray:
     done = [] if known is None else list(known)
-    before = nearest_by_cosine(frames[len(done) - 1], choice.neighbours)[0] if done else None
-    for vectors in frames[len(done) :]:
+    before = nearest.of(len(done) - 1, choice.neighbours)[0] if done else None
+    for number, vectors in enumerate(frames[len(done) :], len(done)):
         if len(vectors) < FEWEST_TEXTS or np.ptp(vectors, axis=0).max() < ALIKE:
             before = None
             done.append(principal_plane(vectors).place(vectors))
             continue
-        near, cosines = nearest_by_cosine(vectors, choice.neighbours)
+        near, cosines = nearest.of(number, choice.neighbours)
         if not done:
             start = principal_plane(vectors).place(vectors) * 10
-            placed = unit_size(_fit(vectors, (near, cosines), choice, start, EPOCHS_FIRST, 1.0))
+            epochs = EPOCHS_FIRST if len(vectors) < MANY_TEXTS else EPOCHS_OF_MANY
+            placed = unit_size(_fit(vectors, (near, cosines), choice, start, epochs, 1.0))
         else:
             kept = float(shared(near, before).mean()) if before is not None else 0.0
             jaccard = kept / (2 - kept)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core import neighbours
-from core.neighbours import nearest_by_cosine, nearest_on_map, purity, shared, trustworthiness
+from core.neighbours import Nearest, nearest_by_cosine, nearest_on_map, purity, shared, trustworthiness
 from tests.small_films import on_sphere
 
 RANDOM = np.random.default_rng(3)
@@ -80,3 +80,14 @@ def test_a_map_that_is_the_space_can_be_trusted_wholly() -> None:
 @pytest.mark.parametrize("texts", [1, 2])
 def test_one_and_two_texts_have_nothing_to_mistrust(texts: int) -> None:
     assert trustworthiness(VECTORS[:texts], PLACES[:texts]) == 1.0
+
+
+def test_neighbours_of_a_frame_are_worked_out_once_and_cut_to_the_number_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    nearest = Nearest(np.stack([VECTORS, VECTORS[::-1]]), 15)
+    rows, cosines = nearest.of(1, 15)
+    monkeypatch.setattr("core.neighbours.nearest_by_cosine", None)
+    np.testing.assert_array_equal(nearest.of(1)[0], rows[:, :10])
+    np.testing.assert_array_equal(nearest.of(1)[1], cosines[:, :10])
+    monkeypatch.undo()
+    for found, expected in zip(nearest.of(0), nearest_by_cosine(VECTORS), strict=True):
+        np.testing.assert_array_equal(found, expected)
