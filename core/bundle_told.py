@@ -111,6 +111,7 @@ class VerdictTold(Told):
     intervals: dict[Name, IntervalTold]
     others: list[Sentence] = []
     pairs: Count = 0
+    draws: Count = 0
 
 
 class ProbesTold(Told):

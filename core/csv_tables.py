@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from core.errors import DataError
-from core.table_layout import BLOCK_BYTES, CHUNK_ROWS, HEAD_BYTES, NUMBER, TableLayout, distinct_names
+from core.table_layout import BLOCK_BYTES, CHUNK_ROWS, HEAD_BYTES, NUMBER, TableLayout, distinct_names, refuse_many_columns
 
 # The first wins a tie: who divides cells by commas rarely has as many of the others in every line.
 DELIMITERS = "\t;|,"
@@ -30,6 +30,7 @@ def look_into_csv(table: TableLayout, text: str) -> None:
     first = next(reader)
     if reader.line_num == len(lines) > 1 and (len(lines) == 50 or not _ends_with_a_quote(table.path)):
         raise DataError(f"{table.where}, in its first line: a quote is opened and never closed; close it or take it out.")
+    refuse_many_columns(table.where, len(first))
     rows = [first, *(row for row in reader if row)]
     table.has_header = all(_is_name(cell) for cell in first)
     if not table.has_header and sum(len(row) == 1 for row in rows) * 2 > len(rows):

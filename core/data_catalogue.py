@@ -9,7 +9,7 @@ from core.errors import ConfigError
 from core.examples import LABELLED_ROWS, NLI_ROWS, SCORED_ROWS
 
 UPLOAD = re.compile(r"upload:[0-9a-f]{64}")
-HUB_NAME = re.compile(r"hub:(?P<id>[\w.-]+(/[\w.-]+)?)(:(?P<configuration>[\w.-]+))?(@(?P<revision>[\w./-]+))?")
+HUB_NAME = re.compile(r"hub:(?P<id>\w[\w.-]*(/\w[\w.-]*)?)(:(?P<configuration>[\w.-]+))?(@(?P<revision>\w[\w./-]*))?")
 SPLIT = re.compile(r"[A-Za-z0-9_][\w.+-]{0,79}")
 OWN_PREFIXES = ("file:", "upload:", "hub:")
 
@@ -156,7 +156,8 @@ def hub_name(data: str) -> HubName:
     if spec is not None and spec.hub is not None:
         return HubName(*spec.hub, None)
     match = HUB_NAME.fullmatch(data)
-    if match is None:
+    # Two dots lead out of a folder, and the library takes a folder's name as well.
+    if match is None or ".." in data:
         raise ConfigError(
             "data", f"'{data[:60]}' is no data set of the Hub; write hub:owner/name, hub:owner/name:configuration@revision."
         )

@@ -12,6 +12,9 @@ StudioError
 """
 
 import errno
+import time
+import traceback
+from collections.abc import Iterator
 from typing import ClassVar
 
 DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -87,3 +90,20 @@ def one_sentence(error: BaseException, limit: int = 300) -> str:
     if len(text) <= limit:
         return text
     return text[: limit - 1].rsplit(" ", 1)[0] + "…"
+
+
+def hide_words() -> None:
+    """Leave what exceptions say out of every traceback of this process: checks of libraries quote what a visitor has sent."""
+
+    def kind_alone(self: traceback.TracebackException, **_: object) -> Iterator[str]:
+        yield f"{getattr(self, 'exc_type_str', None) or getattr(self.exc_type, '__name__', 'Exception')}\n"
+
+    # What the server logs and what Gradio prints both come by here.
+    setattr(traceback.TracebackException, "format_exception_only", kind_alone)  # noqa: B010
+
+
+def without_words(error: BaseException) -> str:
+    """Return where a fault happened and its kind, as a log may hold it: its own words could hold a person's text."""
+    places = traceback.extract_tb(error.__traceback__)
+    where = [f"  {place.filename}:{place.lineno} {place.name}" for place in places]
+    return "\n".join([f"{time.strftime('%H:%M:%S')} {type(error).__name__}", *where])

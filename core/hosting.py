@@ -12,7 +12,7 @@ from pathlib import Path
 from core.base_models import BASE_MODELS
 from core.config import PREVIOUS, RunConfig
 from core.data_catalogue import data_parts
-from core.errors import ConfigError, DataError, RunError
+from core.errors import ConfigError, DataError, ModelError, RunError
 from core.visitors import NOBODY, owner_of_shelf
 
 MEGABYTE = 1_000_000
@@ -20,7 +20,10 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Rows of a data set, tokens of a text, seconds of a run, bytes on the disk, of an upload and of a model, hours kept."""
+    """Rows of a data set, tokens of a text, seconds of a run, bytes on the disk, of an upload and of a model, hours kept.
+
+    `open_jobs` are the pieces of work beside runs, such as preparing or measuring, that wait or go on.
+    """
 
     rows: int = 20_000
     tokens: int = 256
@@ -28,6 +31,7 @@ class Limits:
     disk: int = 600 * MEGABYTE
     upload: int = 20 * MEGABYTE
     open_runs: int = 8
+    open_jobs: int = 16
     hours: float = 24.0
     model: int = 600 * MEGABYTE
 
@@ -36,6 +40,7 @@ class Limits:
         return (
             f"This studio is shared: up to {self.rows:,} rows a data set, {self.tokens} tokens a text, "
             f"{self.seconds / 60:.0f} minutes a run, {self.open_runs} runs at once that wait or go on, "
+            f"uploads and models of the Hub up to {self.upload // MEGABYTE} and {self.model // MEGABYTE} MB, "
             f"{self.disk // MEGABYTE} MB in all. Runs wait for each other, are yours alone, and are removed after "
             f"{self.hours:.0f} hours: take the model away before."
         )
@@ -73,10 +78,41 @@ def check_work(config: RunConfig, runs_dir: Path) -> None:
         raise ConfigError("time_budget_seconds", f"{LIMITS.seconds:.0f} s are the most on this shared studio; set it to that.")
     if config.kind == "fetch" and (config.max_rows is None or config.max_rows > LIMITS.rows):
         raise ConfigError("max_rows", f"{LIMITS.rows:,} rows are the most on this shared studio; ask for so many.")
+    if config.task_settings.get("online"):
+        raise ConfigError("task", "its data would lie on everybody's disk; choose a task whose data are on this shared studio.")
     check_names(config)
-    used = used_bytes(runs_dir)
+    check_room(runs_dir)
+
+
+def check_room(runs_dir: Path) -> None:
+    """Refuse to keep more of a visitor's where the disk is used up.
+
+    Raises:
+        RunError: it is.
+    """
+    used = used_bytes(runs_dir) if owner_of_shelf(runs_dir) else 0
     if used > LIMITS.disk:
         raise RunError(f"Your work takes {used // MEGABYTE:,} MB, and {LIMITS.disk // MEGABYTE} are the most here; delete a run.")
+
+
+def check_model(called: str, size: int, runs_dir: Path) -> None:
+    """Refuse a visitor's model of the Hub of so many bytes, before it comes or once it turns out to be larger than was said.
+
+    Raises:
+        ModelError: it is too large, or there is no room for it.
+    """
+    if not owner_of_shelf(runs_dir):
+        return
+    if size > LIMITS.model:
+        raise ModelError(
+            f"{called[:60]} has {size // MEGABYTE:,} MB, and {LIMITS.model // MEGABYTE} are the most on this shared studio; "
+            "choose a smaller one."
+        )
+    if used_bytes(runs_dir) + size > LIMITS.disk:
+        raise ModelError(
+            f"{called[:60]} has {size // MEGABYTE:,} MB, and your work may take {LIMITS.disk // MEGABYTE} in all; "
+            "delete a run first."
+        )
 
 
 def check_names(config: RunConfig) -> None:

@@ -98,7 +98,7 @@ def open_cached(data: str, split: str) -> HubTable | None:
         # This process could ask the Hub, and nobody asked it to.
         return None
     name = hub_name(data)
-    if not may_be_cached(name.id):
+    if not may_be_cached(name.id) or _is_folder_here(name.id):
         return None
     import datasets  # noqa: PLC0415  the web process reads rows too, and must not load it
     from datasets.exceptions import DatasetNotFoundError  # noqa: PLC0415
@@ -108,6 +108,11 @@ def open_cached(data: str, split: str) -> HubTable | None:
     except (FileNotFoundError, ConnectionError, ValueError, DatasetNotFoundError):
         return None
     return HubTable(table, f"{data}/{split} from the Hub's cache")
+
+
+def _is_folder_here(dataset_id: str) -> bool:
+    """Tell whether the library would read files of this machine for a name of the Hub: those of a folder that is called so."""
+    return Path(dataset_id).exists()
 
 
 def may_be_cached(dataset_id: str) -> bool:
@@ -132,6 +137,8 @@ def fetch(data: str, split: str, max_rows: int | None, folder: Path, progress: P
     from datasets.exceptions import DatasetNotFoundError  # noqa: PLC0415
 
     name, where = hub_name(data), f"{data[:80]}/{split[:40]}"
+    if _is_folder_here(name.id):
+        raise DataError(f"{where}: files of this machine are no data set of the Hub; write hub:owner/name, or upload them.")
     progress("Downloading", 0, 1)
     try:
         dataset = datasets.load_dataset(

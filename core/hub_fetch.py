@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from core.errors import ConfigError, ModelError, is_disk_full
 from core.files import write_json
+from core.hosting import check_model
 from core.hub import hub_address, is_reachable
 from core.hub_models import HubModel, fetched_model_folder, hub_model
 from core.model_checks import PICKLES, check_folder, only_pickles
@@ -23,6 +24,7 @@ WEIGHTS = "*.safetensors"
 WANTED = (WEIGHTS, "*.json", "*.txt", "*.model")
 UNWANTED = ("onnx/*", "openvino/*", "coreml/*", "*/onnx/*", "*/openvino/*")
 TELL_SECONDS = 0.3
+COMING = "Downloading bytes"
 # The library's client differs between versions; its error for an answer derives from the client's own and from OSError.
 CONNECTION_FAULTS = cast("tuple[type[Exception], ...]", (*HfHubHTTPError.__bases__, OSError))
 
@@ -42,7 +44,14 @@ def fetch_model(log: RunLog) -> None:
         )
     log.enter("loading", f"Getting {model.name} from the Hub")
     folder = fetched_model_folder(log.run.runs_dir, model)
-    download(model, folder, log.progress)
+
+    def progress(phase: str, done: int, total: int) -> None:
+        # The list may have said less than what comes.
+        if phase == COMING:
+            check_model(model.name, done, log.run.runs_dir)
+        log.progress(phase, done, total)
+
+    download(model, folder, progress)
     write_json(folder.with_name(f"{folder.name}.json"), {"model": model.name, "fetched": time.time()})
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     log.end("done", f"{model.name} is here, {size / 1e6:,.0f} MB")
@@ -78,7 +87,7 @@ def download(model: HubModel, folder: Path, progress: Progress) -> None:
 
 def _download_files(model: HubModel, folder: Path, progress: Progress) -> None:
     try:
-        _refuse_pickles(model)
+        _look_at_list(model, folder)
         huggingface_hub.snapshot_download(
             model.id,
             revision=model.revision,
@@ -105,9 +114,12 @@ def _download_files(model: HubModel, folder: Path, progress: Progress) -> None:
         raise _broken_off(model, "incomplete")
 
 
-def _refuse_pickles(model: HubModel) -> None:
+def _look_at_list(model: HubModel, folder: Path) -> None:
     """Read the list of a model's files before any of them: gigabytes should not come for a refusal."""
-    names = huggingface_hub.list_repo_files(model.id, revision=model.revision)
+    files = huggingface_hub.model_info(model.id, revision=model.revision, files_metadata=True).siblings or []
+    names = [file.rfilename for file in files]
+    wanted = [file for file in files if _fits(file.rfilename, WANTED) and not _fits(file.rfilename, UNWANTED)]
+    check_model(model.name, sum(file.size or 0 for file in wanted), folder.parent.parent)
     is_safe = any(_fits(name, (WEIGHTS,)) and not _fits(name, UNWANTED) for name in names)
     if not is_safe and any(_fits(name, PICKLES) for name in names):
         raise only_pickles(model.name)
@@ -134,7 +146,7 @@ def _bar_that_tells(progress: Progress) -> "type[tqdm[Any]]":
             # The library draws several bars at once; files are counted by one, bytes by others.
             if self.unit == "B" and self.n > told["bytes"] and time.monotonic() - told["at"] > TELL_SECONDS:
                 told.update(at=time.monotonic(), bytes=int(self.n))
-                progress("Downloading bytes", int(self.n), int(self.total or self.n))
+                progress(COMING, int(self.n), int(self.total or self.n))
             return done
 
     return Bar

@@ -13,16 +13,18 @@ from types import MappingProxyType
 
 from core.config import RunConfig
 from core.data_catalogue import DATA_SETS
+from core.errors import RunError
 from core.files import read_json, write_json
-from core.hosting import check_work
+from core.hosting import LIMITS, check_work
 from core.hub_models import model_job_folder
 from core.measuring import ANSWER, MEASURED, is_timed, measured_folder
 from core.places import Places
 from core.prepared import PREPARED, prepared_folder, weights_mark
 from core.quick_jobs import ANSWERS, LOOKED, MOST_TRIED, RACED, TRIED, forget_oldest, looked_folder, raced_folder, tried_folder
-from core.run_store import create_folder
+from core.run_store import create_folder, iter_runs
 from core.runs import RunFolder
 from core.sources import FETCHED, fetched_folder
+from core.visitors import owner_of_shelf
 
 MINED_FOLDER, FETCHING = ".mined", ".fetching"
 JOB_FOLDERS = (PREPARED, MINED_FOLDER, FETCHING, TRIED, LOOKED, RACED, MEASURED)
@@ -82,6 +84,7 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
     check_work(config, run.runs_dir)
     status = run.status()
     if status is None:
+        _check_open(run.runs_dir)
         shutil.rmtree(run.path, ignore_errors=True)
         run.path.parent.mkdir(parents=True, exist_ok=True)
         if config.kind in QUICK_FOLDERS:
@@ -105,6 +108,18 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
         )
         write_json(run.path / "status.json", dataclasses.asdict(fresh))
     return run
+
+
+def _check_open(runs_dir: Path) -> None:
+    """Refuse a visitor one more piece of work where many wait: others have the same queue.
+
+    Raises:
+        RunError: so many do.
+    """
+    if owner_of_shelf(runs_dir):
+        found = (run.status() for folder in JOB_FOLDERS for run in iter_runs(runs_dir / folder))
+        if sum(status is not None and not status.is_final for status in found) >= LIMITS.open_jobs:
+            raise RunError(f"{LIMITS.open_jobs} pieces of your work wait or go on already; wait for one to end, or cancel it.")
 
 
 def fetched_names(runs_dir: Path) -> list[str]:

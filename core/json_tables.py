@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from core.errors import DataError
-from core.table_layout import CHUNK_ROWS, TableLayout, leave_out_nested
+from core.table_layout import BLOCK_BYTES, CHUNK_ROWS, TableLayout, leave_out_nested, refuse_many_columns
 
 
 def is_json(text: str) -> bool:
@@ -25,6 +25,7 @@ def look_into_json(table: TableLayout) -> None:
     """
     first = list(_first_rows(table, 200))
     names = dict.fromkeys(name for row in first for name in row)
+    refuse_many_columns(table.where, len(names))
     nested = [name for name in names if any(isinstance(row.get(name), (list, dict)) for row in first)]
     table.columns = [name for name in names if name not in nested]
     leave_out_nested(table, nested)
@@ -55,7 +56,7 @@ def _json_rows(table: TableLayout) -> Iterator[dict[str, Any]]:
 
 def _record_in(line: str) -> dict[str, Any]:
     try:
-        record = json.loads(line) if line.startswith("{") else None
+        record = json.loads(line) if line.startswith("{") and len(line) <= BLOCK_BYTES else None
     except (ValueError, RecursionError):
         record = None
     return record if isinstance(record, dict) else {}
@@ -69,6 +70,9 @@ def _json_lines(table: TableLayout) -> Iterator[dict[str, Any]]:
 
 
 def _as_record(table: TableLayout, text: str, number: int) -> dict[str, Any]:
+    if len(text) > BLOCK_BYTES:
+        # Unfolded, lists in lists take twenty times their text.
+        raise DataError(f"{table.where}, row {number} is larger than {BLOCK_BYTES >> 20} MB; shorten or split it.")
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.visitors import owner_of_shelf
+
 
 @dataclass(frozen=True)
 class Places:
@@ -11,6 +13,11 @@ class Places:
 
     data_dir: Path | None = None
     runs_dir: Path | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether this is looked for on behalf of a visitor, whom folders of the machine are not told of."""
+        return self.runs_dir is not None and bool(owner_of_shelf(self.runs_dir))
 
 
 def runs_dir_from(given: Path | None = None) -> Path:

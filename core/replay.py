@@ -185,6 +185,16 @@ def _check_scores(folder: Path, places: Mapping[str, str]) -> None:
         if len(values[0]) != len(values[1]):
             raise damaged(path.name)
         write_json(path, without_places(record, places))
+    _check_sides(RunFolder(folder))
+
+
+def _check_sides(run: RunFolder) -> None:
+    """Refuse scores that the Evaluate tab could not show side by side: it would not be drawn at all."""
+    after = run.scores("after")
+    for data, figures in run.scores("before").items():
+        is_whole = figures.keys() >= TEN_FIGURES or "accuracy" in figures
+        if data != HELD_OUT and not (is_whole and after.get(data, figures).keys() >= figures.keys()):
+            raise damaged(f"scores of {data}")
 
 
 def _check_snapshots(folder: Path) -> None:

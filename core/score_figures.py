@@ -37,7 +37,7 @@ def scatter_figure(gold: Sequence[float], sides: Cosines, top: float) -> dict[st
                 "xaxis": f"x{number + 1 if number else ''}",
                 "yaxis": f"y{number + 1 if number else ''}",
                 "x": [round(gold[row] * top, 3) for row in rows],
-                "y": [round(cosines[row], 3) for row in rows],
+                "y": [round(cosines[row], 4) for row in rows],
                 "customdata": rows,
                 "marker": {
                     "size": 6,
@@ -45,7 +45,9 @@ def scatter_figure(gold: Sequence[float], sides: Cosines, top: float) -> dict[st
                     "color": [round(abs(float(off[row])), 3) for row in rows],
                     "coloraxis": "coloraxis",
                 },
-                "hovertemplate": "gold %{x:.2f}, cosine %{y:.2f}<br>%{marker.color:.0%} of all places off<extra></extra>",
+                # Rounded here, as in the line below it: the browser would round what was rounded for drawing.
+                "text": [_hover(gold[row] * top, cosines[row], float(off[row])) for row in rows],
+                "hovertemplate": "%{text}<extra></extra>",
             }
         )
     for name in [key for key in layout if key.startswith("yaxis")]:
@@ -56,6 +58,10 @@ def scatter_figure(gold: Sequence[float], sides: Cosines, top: float) -> dict[st
     scale = [list(step) for step in ERROR_SCALE]
     layout["coloraxis"] = {"colorscale": scale, "cmin": 0, "cmax": FARTHEST_SHOWN, "colorbar": bar}
     return {"data": data, "layout": layout}
+
+
+def _hover(gold: float, cosine: float, off: float) -> str:
+    return f"gold {gold:.2f}, cosine {cosine:.2f}<br>{round(100 * abs(off))} % of all places off"
 
 
 def _drawn_rows(off: np.ndarray) -> list[int]:

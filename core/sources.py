@@ -13,7 +13,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from core.columns import guess_columns, kind_of_columns
-from core.data_catalogue import DATA_SETS, data_parts
+from core.data_catalogue import DATA_SETS, SPLIT, UPLOAD, data_parts
 from core.errors import DataError, MissingDataError
 from core.files import file_sha256, read_json
 from core.places import Places
@@ -55,10 +55,13 @@ class Peek:
 
 
 def locate(data: str, split: str, places: Places) -> Path | None:
-    """Return the file of one data set's split, or None where it lies in no folder."""
+    """Return the file of one data set's split, or None where it lies in no folder, and for a name that is none."""
     if data.startswith("file:"):
         path = _own_path(data)
         return path if _is_file(path) else None
+    # A page may ask for anything: what is joined to a folder is a name, never a path.
+    if not SPLIT.fullmatch(split) or not (data in DATA_SETS or UPLOAD.fullmatch(data) or data.startswith("hub:")):
+        return None
     if data == "sample":
         return _in_folder(SAMPLE_FOLDER, split)
     runs_dir = places.runs_dir
@@ -132,10 +135,11 @@ def open_table(data: str, split: str, places: Places) -> Table:
         cached = open_cached(data, split)
         if cached is not None:
             return cached
-    raise MissingDataError(_not_found(data, split, places.data_dir))
+    raise MissingDataError(_not_found(data, split, places))
 
 
-def _not_found(name: str, split: str, data_dir: Path | None) -> str:
+def _not_found(name: str, split: str, places: Places) -> str:
+    data_dir = places.data_dir
     if name.startswith("file:"):
         path = _own_path(name)
         if _is_folder(path):
@@ -148,6 +152,8 @@ def _not_found(name: str, split: str, data_dir: Path | None) -> str:
             f"{name[:80]}/{split[:40]} has not been fetched from the Hub; press Get on the Data tab, "
             f"or run core fetch {name[:80]}."
         )
+    if name not in DATA_SETS or places.is_shared:
+        return f"{name[:60]}/{split[:40]} is not here; choose data=sample, upload a file, or get it from the Hub on the Data tab."
     get = f"get it on the Data tab (core fetch {name})" if DATA_SETS[name].hub else "start with --data-dir"
     if data_dir is None:
         return (
@@ -186,7 +192,7 @@ def peek(data: str, split: str, places: Places) -> Peek:
     """
     path = locate(data, split, places)
     if path is None:
-        raise MissingDataError(_not_found(data, split, places.data_dir))
+        raise MissingDataError(_not_found(data, split, places))
     return _peek(data, path, path.stat().st_size, path.stat().st_mtime_ns)
 
 

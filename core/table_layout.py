@@ -10,6 +10,7 @@ HEAD_BYTES = 65_536
 # A row has to fit in a block; larger ones are refused with their row and column where they fit, else with the row before.
 BLOCK_BYTES = 1 << 24
 CHUNK_ROWS = 20_000
+MOST_COLUMNS = 1_000
 NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*")
 
 
@@ -31,6 +32,16 @@ class TableLayout:
     notes: list[str] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     block_bytes: int = BLOCK_BYTES
+
+
+def refuse_many_columns(where: str, count: int) -> None:
+    """Refuse a table of more columns than anybody chooses from.
+
+    Raises:
+        DataError: it has.
+    """
+    if count > MOST_COLUMNS:
+        raise DataError(f"{where} has {count:,} columns, and {MOST_COLUMNS:,} are the most; take out those without texts.")
 
 
 def distinct_names(names: list[str]) -> list[str]:

@@ -19,6 +19,8 @@ from core.table_layout import HEAD_BYTES, TableLayout
 
 FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt")
 MOST_CELL_CHARACTERS = 200_000
+# Texts that are written once and meant often shrink to a twentieth; what unfolds to far more is no honest table.
+MOST_TIMES, ON_TOP_BYTES = 20, 64 << 20
 ARCHIVES = {b"PK\x03\x04": "a zip archive (Excel files are such archives too)", b"\x1f\x8b": "a gzip archive", b"%PDF": "a PDF"}
 
 
@@ -27,6 +29,7 @@ class TableFile(TableLayout):
     """One file, looked into, whose rows can be read."""
 
     rows_read: int = 0
+    bytes_read: int = 0
 
     def chunks(self) -> Iterator[pa.Table]:
         """Yield the rows in order as tables of text columns.
@@ -35,10 +38,11 @@ class TableFile(TableLayout):
             DataError: the file is broken; the message names the row where that is known.
         """
         self.skipped.clear()
-        self.rows_read = 0
+        self.rows_read = self.bytes_read = 0
         read = {"csv": csv_chunks, "text": text_chunks, "json": json_chunks, "parquet": parquet_chunks}[self.form]
         try:
             for table in read(self):
+                self._check_unfolding(table)
                 self._check_cells(table)
                 self.rows_read += len(table)
                 yield table
@@ -57,6 +61,14 @@ class TableFile(TableLayout):
         for skipped in self.skipped:
             number += skipped <= number
         return number
+
+    def _check_unfolding(self, table: pa.Table) -> None:
+        self.bytes_read += table.nbytes
+        if self.bytes_read > MOST_TIMES * self.path.stat().st_size + ON_TOP_BYTES:
+            raise DataError(
+                f"{self.where} unfolds to more than {MOST_TIMES} times its size after row {self.rows_read:,}; "
+                "take out rows that say the same, or cut it."
+            )
 
     def _check_cells(self, table: pa.Table) -> None:
         for name in table.column_names:

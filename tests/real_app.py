@@ -34,21 +34,24 @@ def free_port() -> int:
 class RealApp:
     """`python app.py` on a free port; `seconds_to_page` is how long its page took to answer."""
 
-    def __init__(self, runs_dir: Path, data_dir: Path | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, runs_dir: Path, data_dir: Path | None = None, port: int | None = None, log: Path = Path(os.devnull)
+    ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.command = [sys.executable, "app.py", "--runs-dir", str(runs_dir)]
         self.command += ["--data-dir", str(data_dir)] if data_dir else []
+        self.log = log
         self.start()
 
     def start(self) -> None:
         """Start it, or start it again where it was killed, on the same port."""
         environment = {name: value for name, value in os.environ.items() if name != "STUDIO_DATA_DIR"}
         began = time.monotonic()
-        self.process = subprocess.Popen(
-            self.command, cwd=ROOT, env=environment | {"GRADIO_SERVER_PORT": str(self.port)},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.command, cwd=ROOT, env=environment | {"GRADIO_SERVER_PORT": str(self.port)}, stdout=out, stderr=out
+            )
         self.wait_for_page()
         self.seconds_to_page = time.monotonic() - began
 

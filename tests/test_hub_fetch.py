@@ -3,6 +3,7 @@
 import importlib
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub
@@ -12,11 +13,13 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from core.base_models import PRETRAINED, SENTENCE, is_here, kind_of, model_folder
 from core.config import build_config
 from core.errors import ConfigError, ModelError
+from core.hosting import LIMITS, MEGABYTE
 from core.hub_fetch import download, fetch_model
 from core.hub_models import HubModel, fetched_models, model_job_folder
 from core.prompts import prompts_of
 from core.run_log import RunLog
 from core.run_store import create_folder
+from core.visitors import new_token, owner_of, shelf_of
 from tests.small_models import write_sentence_model
 from tests.test_hub import hub as hub
 from tests.test_hub import silent_port as silent_port
@@ -53,9 +56,14 @@ def give(source: Path, without: str = "") -> Any:
 
 @pytest.fixture(autouse=True)
 def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Stand for the Hub's list of a model's files; a test may change what it holds."""
+    """Stand for the Hub's list of a model's files, 100 MB each; a test may change what it holds."""
     names = ["config.json", "model.safetensors", "pytorch_model.bin"]
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda *_, **__: names)
+
+    def model_info(repo_id: str, *, revision: str, files_metadata: bool) -> Any:
+        assert files_metadata
+        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name, size=100 * MEGABYTE) for name in names])
+
+    monkeypatch.setattr(huggingface_hub, "model_info", model_info)
     return names
 
 
@@ -209,3 +217,15 @@ def test_what_is_no_model_of_the_hub_cannot_be_fetched(runs_dir: Path) -> None:
     run = create_folder(model_job_folder(runs_dir, "static-minilm"), config, None)
     with pytest.raises(ConfigError, match="is no model of the Hub; write owner/name"):
         fetch_model(RunLog(run))
+
+
+@pytest.mark.parametrize(("shards", "said"), [(6, "has 700 MB, and 600 are the most"), (4, "may take 600 in all; delete a run")])
+def test_visitor_gets_no_model_beyond_the_limits_and_nothing_of_it_comes(
+    hub: str, listed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shards: int, said: str
+) -> None:
+    shelf = shelf_of(tmp_path, owner_of(new_token()))
+    listed[:] = ["config.json", *(f"model-{number}.safetensors" for number in range(shards)), "pytorch_model.bin"]
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail(AssertionError("was asked for all the same")))
+    monkeypatch.setattr("core.hosting.used_bytes", lambda folder: LIMITS.disk // 3)
+    with pytest.raises(ModelError, match=said):
+        download(HubModel("owner/name"), shelf / ".models" / "owner--name", Told())

@@ -20,6 +20,9 @@ PAGE_MODULES = (
     "core.worker",
     "ui.benchmark",
     "ui.measured_cards",
+    "core.publishing",
+    "huggingface_hub.hf_api",
+    "huggingface_hub._commit_api",
 )
 
 

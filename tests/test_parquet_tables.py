@@ -53,7 +53,9 @@ def test_what_is_no_whole_parquet_is_refused(tmp_path: Path, content: bytes, nam
     assert "Parquet" in fault_of(tmp_path, content, name) or not content
 
 
-def test_damage_inside_of_a_parquet_is_refused(tmp_path: Path) -> None:
-    content = bytearray(parquet(pa.table({"text": ["a", "b"]})))
-    content[4:40] = b"\xff" * 36
-    assert "cannot be read after row 0" in fault_of(tmp_path, bytes(content), "a.parquet")
+@pytest.mark.parametrize(("place", "said"), [(4, "damaged Parquet"), (400, "cannot be read after row 0")])
+def test_damage_inside_of_a_parquet_is_refused(tmp_path: Path, place: int, said: str) -> None:
+    """In the head of a page, which is looked at before anything is unfolded, and in what it holds."""
+    content = bytearray(parquet(pa.table({"text": [f"text {row}" for row in range(999)]})))
+    content[place : place + 36] = b"\xff" * 36
+    assert said in fault_of(tmp_path, bytes(content), "a.parquet")

@@ -282,6 +282,11 @@ HOSTILE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a score that is no number": (with_file(SCORE, b'{"data": "sample/validation", "figures": {"a": NaN}}'), "sample-validation"),
     "a score of something else": (with_json(SCORE, data="../../evil"), "sample-validation"),
     "a score of some figures alone": (with_json(SCORE, figures={"spearman_cosine": 0.5}), "sample-validation"),
+    "a score before that the page could not show": (
+        with_file(SCORE.replace("after", "before"), b'{"data": "sample/validation", "figures": {"a": 0.5}}'), "scores of sample",
+    ),
+    "a score after without what is before": (with_json(SCORE, figures={"a": 0.5}), "scores of sample"),
+    "a verdict of draws that are none": (with_json("scores/own-held-out.verdict.json", draws="many"), "own-held-out"),
     "cosines without their gold": (with_json(SCORE, gold=[0.5]), "sample-validation"),
     "a verdict of words": (with_json("scores/own-held-out.verdict.json", intervals={"a": {"low": "x"}}), "own-held-out"),
     "an event of no type": (with_file("events.jsonl", event(type="evil")), "events.jsonl"),

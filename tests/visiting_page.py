@@ -12,7 +12,7 @@ from ui.studio import Studio
 
 def kept_by(function: Any) -> list[Any]:
     """Return what a function was made with: its closure, and what a partial one holds."""
-    inner = getattr(function, "func", None)
+    inner = getattr(function, "func", None) or getattr(function, "__wrapped__", None)
     more = [*getattr(function, "args", ()), *(kept_by(inner) if inner else [])]
     return [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()] + more
 

@@ -89,6 +89,8 @@ def _missing(studio: Studio, config: RunConfig) -> list[str]:
 def _how_to_get(studio: Studio, config: RunConfig, gone: list[str]) -> str:
     where = f"your data folder ({studio.data_dir})" if studio.data_dir else "a data folder (none is set: --data-dir)"
     size = "; ".join(what_to_get(name) for name in gone)
+    if studio.serves_others:
+        return f"{title_of('+'.join(gone))} is not here. Get it from the Hub with the button ({size}), or choose the sample."
     return (
         f"{title_of('+'.join(gone))} is not here. Get it from the Hub with the button ({size}), "
         f"put {gone[0]}/{config.split}.csv into {where}, or choose the sample."

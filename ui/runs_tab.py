@@ -18,7 +18,7 @@ from core.run_store import delete_run, list_runs
 from core.runs import RunFolder, Status
 from core.uploads import list_uploads
 from ui.experiment_view import ExperimentsBlock, build_experiments
-from ui.html import hint
+from ui.html import empty, hint
 from ui.share import ShareBlock, build_share
 from ui.studio import Studio
 
@@ -56,6 +56,8 @@ def build_runs_tab(studio: Studio) -> RunsTab:
         interactive=False,
         wrap=True,
         show_label=False,
+        # Its own Copy would hand formulas that lie in names to a table's program.
+        buttons=["fullscreen"],
         max_height=420,
         elem_id="runs-table",
         column_widths=["23%", "14%", "13%", "15%", "16%", "8%", "11%"],
@@ -70,7 +72,7 @@ def build_runs_tab(studio: Studio) -> RunsTab:
         delete = gr.Button("Delete", interactive=False, min_width=110)
         really = gr.Button("Really delete", variant="stop", visible=False, min_width=110)
     why = gr.HTML(elem_id="why-not")
-    share = build_share()
+    share = build_share(studio)
     experiments = build_experiments(studio)
     return RunsTab(table, total, chosen, open_button, again, duplicate, free, delete, really, why, share, experiments)
 
@@ -106,7 +108,7 @@ def total_line(studio: Studio) -> str:
     """Say what all runs take together, and how much of it could be given back."""
     uses = [disk_use(run, status) for run, status in list_runs(studio.runs_dir)]
     if not uses:
-        return ""
+        return empty("No run yet. Start one on the Train tab, or open one from a file below: it stands here from then on.")
     total, kept = sum(use.total_bytes for use in uses), sum(use.checkpoint_bytes for use in uses)
     checkpoints = f", {megabytes(kept)} of it checkpoints" if kept else ""
     return hint(f"{len(uses)} {'run takes' if len(uses) == 1 else 'runs take'} {megabytes(total)} on disk{checkpoints}.")
