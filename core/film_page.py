@@ -8,6 +8,8 @@ from typing import Any
 
 import plotly
 
+from core.figures import PALETTE
+
 EXPLORER = Path(__file__).parent / "explorer"
 SCRIPTS = ("explorer_film.js", "explorer_charts.js", "explorer_tween.js", "explorer.js", "explorer_side.js")
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -41,8 +43,9 @@ def markup() -> str:
 
 
 def scripts() -> str:
-    """Return the explorer's script."""
-    return "\n".join((EXPLORER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    """Return the explorer's script, in the colours of `core.figures`."""
+    colours = f"const EXPLORER_COLOURS = {json.dumps(PALETTE)};"
+    return "\n".join([colours, *((EXPLORER / name).read_text(encoding="utf-8") for name in SCRIPTS)])
 
 
 def style() -> str:

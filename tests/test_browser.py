@@ -148,7 +148,8 @@ def test_from_click_to_map_and_back_after_a_restart(
     title = page.locator("[data-title=evaluation]").inner_text()
     assert "sample validation" in title, "what is measured is named for what it is"
     for place, name in ((1, "Evaluate"), (2, "Explore")):
-        assert steps.nth(place).get_attribute("class") == "next"
+        # They follow the run's folder once a second.
+        steps.nth(place).and_(page.locator(".next")).wait_for()
         steps.nth(place).click()
         assert page.get_by_role("tab", name=name, exact=True).first.get_attribute("aria-selected") == "true"
     check_scores(page)

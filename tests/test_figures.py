@@ -1,6 +1,10 @@
 """Figures say what their data says."""
 
-from core.figures import MOST_BARS, label_figure, length_figure, score_figure, spread_figure
+from itertools import combinations
+
+import numpy as np
+
+from core.figures import MOST_BARS, PALETTE, label_figure, length_figure, score_figure, spread_figure
 
 
 def test_the_largest_classes_are_drawn_by_name() -> None:
@@ -26,3 +30,18 @@ def test_lengths_are_gathered_into_at_most_forty_bars_and_none_is_lost() -> None
 def test_spreads_are_shares_of_their_own_pairs() -> None:
     figure = spread_figure({"gold": [1, 3], "silver": [0, 0]})
     assert [list(bars.y) for bars in figure.data] == [[0.25, 0.75], [0, 0]]
+
+
+def oklab(colour: str) -> np.ndarray:
+    """Return a colour's place in OKLab (Björn Ottosson, 2020), where distances are as seen."""
+    coded = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    light = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    cones = np.array([[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [0.08830, 0.28172, 0.62998]]) @ light
+    rows = [[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]]
+    place: np.ndarray = np.array(rows) @ np.cbrt(cones)
+    return place
+
+
+def test_no_two_colours_of_the_palette_are_near_twins() -> None:
+    apart = [np.linalg.norm(oklab(one) - oklab(other)) for one, other in combinations(PALETTE, 2)]
+    assert len(PALETTE) == 12 and min(apart) > 0.14

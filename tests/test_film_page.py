@@ -11,6 +11,7 @@ from core import explore_answers
 from core.errors import DataError, RunError
 from core.events import StepEvent
 from core.explore_answers import MOST_LOSSES, films_of, loss_of, saved_page, space_json
+from core.figures import PALETTE
 from core.run_log import RunLog
 from core.runs import RunFolder
 from core.spaces import run_space
@@ -137,6 +138,36 @@ def test_file_opens_without_a_network_and_draws_its_points(tmp_path: Path, runs_
         assert len(points(page, 1)) == 120
         assert "step 100" in told(page, "step").lower()
         assert page.evaluate("window.harmed") is None
+        assert complaints == []
+    finally:
+        page.context.browser.close()  # type: ignore[union-attr]
+        play.stop()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
+def test_many_groups_differ_in_shape_too_and_the_rarest_are_one(tmp_path: Path, runs_dir: Path) -> None:
+    # Fifty groups: the first twenty of three texts each, the others of two.
+    labels = [f"group {row % 50:02}" for row in range(120)]
+    run = film_run(runs_dir, FRAMES, STEPS, groups={"label": labels})
+    path = tmp_path / "map.html"
+    path.write_text(saved_page(runs_dir, {"run": run.id}), encoding="utf-8")
+    play, page, complaints = open_file(path)
+    try:
+        wait_for_map(page)
+        chips = page.locator(".legend .chip").all_inner_texts()
+        assert len(chips) == 3 * len(PALETTE) + 1 and chips[-1] == "14 others"
+        assert chips[:20] == [f"group {group:02}" for group in range(20)], "the most frequent have looks of their own"
+        points_drawn = "document.querySelector('.map-plot')._fullData.find(each => each.hovertemplate).marker"
+        looks = page.evaluate(
+            f"(marker => marker.color.map((colour, row) => `${{colour}} ${{marker.symbol[row]}}`))({points_drawn})"
+        )
+        of_group = {label: {look for own, look in zip(labels, looks, strict=True) if own == label} for label in labels}
+        assert all(len(own) == 1 for own in of_group.values())
+        assert len(set(looks)) == 3 * len(PALETTE) + 1
+        page.locator(".legend .chip").last.click()
+        faded = page.evaluate(f"{points_drawn}.opacity.filter(one => one < 0.5).length")
+        assert faded == sum(look == looks[labels.index("group 49")] for look in looks) == 28
         assert complaints == []
     finally:
         page.context.browser.close()  # type: ignore[union-attr]

@@ -43,8 +43,14 @@ def test_points_carry_their_rows_and_both_sides_one_scale_of_colours() -> None:
     first, second = figure["data"]
     assert first["customdata"] == [0, 1, 2] and first["x"] == [0, 2.5, 5] and second["y"] == after
     assert first["marker"]["color"] == [1, 0, 1] and second["marker"]["color"] == [0, 0, 0]
+    assert first["text"][0] == "gold 0.00, cosine 0.90<br>100 % of all places off"
     assert first["marker"]["coloraxis"] == second["marker"]["coloraxis"] == "coloraxis"
     assert figure["layout"]["xaxis2"]["matches"] == "x" and figure["layout"]["yaxis2"]["matches"] == "y"
+
+
+def test_a_points_hover_is_rounded_once_as_the_line_below_it_is() -> None:
+    said = scatter_figure([0.3, 0.7], {"One": [0.4446, 0.9]}, 5)["data"][0]["text"][0]
+    assert "cosine 0.44<" in said, "rounded to .445 first it would be .45"
 
 
 def test_of_many_pairs_a_part_is_drawn_with_the_worst_in_it() -> None:

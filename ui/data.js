@@ -29,6 +29,7 @@ function showWorking(told) {
   if (!told) { working.querySelector('button').disabled = false; return; }
   working.querySelector('span').textContent = told.text;
   working.querySelector('.bar div').style.width = `${100 * told.share}%`;
+  working.querySelector('.bar').setAttribute('aria-valuenow', Math.round(100 * told.share));
 }
 
 async function pull(mine) {

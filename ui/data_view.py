@@ -211,7 +211,8 @@ def pictures(report: Mapping[str, Any], value: Mapping[str, Any]) -> str:
     if report.get("scores"):
         drawn.append(("Scores", score_figure(report["scores"])))
     boxes = "".join(
-        f'<div class="chart"><h4>{escape(title)}</h4><div data-figure="{_as_attribute(figure)}"></div></div>'
+        f'<div class="chart"><h4>{escape(title)}</h4><div role="img" aria-label="{escape(title, quote=True)}" '
+        f'data-figure="{_as_attribute(figure)}"></div></div>'
         for title, figure in drawn
     )
     return f'<div class="charts">{boxes}</div>' if boxes else ""

@@ -101,7 +101,9 @@ def _jointly(run: RunFolder, data: str, figures: dict[str, float]) -> str:
     """Return a cross-encoder's figures; its head was new, so there is nothing to compare them with."""
     about = _about(run, data, "after")
     title = f"Cross-encoder on {data.replace('/', ' ')}: {about.get('pairs', 0):,} pairs from {about.get('found', data)}, in fp32"
-    rows = "".join(f"<tr><td>{name.capitalize()}</td><td class='number'>{value:.4f}</td></tr>" for name, value in figures.items())
+    rows = "".join(
+        f"<tr><td>{escape(name.capitalize())}</td><td class='number'>{value:.4f}</td></tr>" for name, value in figures.items()
+    )
     note = '<p class="hint">It reads both texts at once and gives a score, no embedding: it labels pairs for a bi-encoder.</p>'
     return f'<div class="card"><h3>{escape(title)}</h3>{note}<table class="facts"><tbody>{rows}</tbody></table></div>'
 

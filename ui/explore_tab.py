@@ -5,11 +5,10 @@ from typing import Any
 
 import gradio as gr
 
-from ui.explorer import build_explorer
+from ui.explorer import MOST_BESIDE, build_explorer
 from ui.html import hint
 from ui.studio import Studio
 
-MOST_BESIDE = 3
 PROBES = ""
 THE_PROBES = ("The run's probe texts: the film", PROBES)
 ABOUT = (

@@ -17,6 +17,7 @@ SCRIPT = scripts() + (Path(__file__).parent / "explorer.js").read_text(encoding=
 NO_RUN = "No run yet. Start one on the Train tab: its texts appear here, and you can watch its space form."
 NOT_YET = "The map is drawn as soon as the untouched model has read its texts."
 KEYS = ("run", "index", "method", "neighbours", "min_dist")
+MOST_BESIDE = 3
 
 
 def build_explorer(studio: Studio) -> gr.HTML:
@@ -41,7 +42,7 @@ def space_of(studio: Studio, told: list[Any]) -> dict[str, Any]:
         if not asked.get("run") and not asked.get("index"):
             return {"fault": NO_RUN, "final": True}
         is_live = _is_live(studio, asked)
-        beside = [str(name) for name in value.get("beside") or ()]
+        beside = _beside(value)
         space = open_asked(studio.runs_dir, asked)
         others = [(name, open_asked(studio.runs_dir, {"run": name}).steps, _is_live(studio, {"run": name})) for name in beside]
         is_live = is_live or any(live for _, _, live in others)
@@ -60,6 +61,10 @@ def space_of(studio: Studio, told: list[Any]) -> dict[str, Any]:
 
 def _asked(value: dict[str, Any]) -> dict[str, Any]:
     return {key: value[key] for key in KEYS if value.get(key) is not None}
+
+
+def _beside(value: dict[str, Any]) -> list[str]:
+    return [str(name) for name in (value.get("beside") or ())[:MOST_BESIDE]]
 
 
 def _is_live(studio: Studio, asked: dict[str, Any]) -> bool:
@@ -87,7 +92,7 @@ def type_on_map(studio: Studio, told: list[Any]) -> dict[str, Any]:
 def save_map(studio: Studio, told: list[Any]) -> dict[str, Any]:
     """Answer the script: [value] -> the space as one HTML file, or what is wrong."""
     try:
-        return {"html": saved_page(studio.runs_dir, _asked(told[0]), [str(name) for name in told[0].get("beside") or ()])}
+        return {"html": saved_page(studio.runs_dir, _asked(told[0]), _beside(told[0]))}
     except StudioError as error:
         return {"fault": one_sentence(error)}
 

@@ -3,8 +3,21 @@
 const P = window.Plotly;
 const colour = name => getComputedStyle(element).getPropertyValue(name).trim();
 
+// What scrolls within itself is reached by the keyboard too, and says what it is.
+function reachScrolls(place) {
+  for (const node of place.querySelectorAll('.scroll')) {
+    const scrolls = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
+    const title = scrolls && node.closest('details, .card')?.querySelector('summary, h3')?.textContent.trim();
+    for (const [name, value] of Object.entries({tabindex: '0', role: 'region', 'aria-label': title || 'Table'})) {
+      if (scrolls) node.setAttribute(name, value); else node.removeAttribute(name);
+    }
+  }
+}
+element.addEventListener('toggle', () => reachScrolls(element), true);
+
 function drawFigures(place) {
   if (!element.offsetWidth) return;
+  reachScrolls(place);
   for (const node of place.querySelectorAll('[data-figure]')) {
     const figure = JSON.parse(node.dataset.figure);
     const axis = {gridcolor: colour('--border-color-primary'), zeroline: false, linecolor: colour('--border-color-primary')};

@@ -24,7 +24,7 @@ SCRIPT = FIGURES_SCRIPT + (Path(__file__).parent / "data.js").read_text(encoding
 TEMPLATE = """
 <div class="working" hidden>
   <span aria-live="polite"></span>
-  <div class="bar" role="progressbar"><div></div></div>
+  <div class="bar" role="progressbar" aria-label="How far this work is"><div></div></div>
   <button type="button" class="small">Cancel</button>
 </div>
 <div class="job-view" aria-live="polite"></div>

@@ -1,12 +1,13 @@
 """The page: its header, its tabs in order, and what is wired to what."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from core.launching import ensure_supervisor
-from core.queue import Queue, read_queue
+from core.queue import Queue, queue_of, read_queue
 from core.recipes import RECIPES
 from core.run_store import list_runs
 from core.runs import Status
@@ -20,10 +21,12 @@ from ui.evaluate_tab import scores_table
 from ui.experiment_events import wire_experiments
 from ui.explore_events import wire_explore
 from ui.explore_tab import PROBES, build_explore_tab, map_value
+from ui.first_steps import build_first_steps, how_far
 from ui.form_events import choose_recipe, edit_form, forget_look, name_recipe, request_view, wire_form
 from ui.loss_tab import build_loss_tab
 from ui.model_events import wire_model
 from ui.model_tab import build_model_tab, model_choices
+from ui.on_gpu import wire_start
 from ui.page import MAY_FAIL, QUIET, Page
 from ui.queue_view import build_queue, press_in_queue, queue_html
 from ui.runs_tab import (
@@ -39,14 +42,15 @@ from ui.runs_tab import (
 )
 from ui.share_events import wire_share
 from ui.studio import Studio, bound, tell_visitors
-from ui.train_tab import build_train_tab, cancel_training, start_training, stop_training
+from ui.train_tab import build_train_tab, cancel_training, stop_training
 from ui.visitors import KEEP, build_limits, build_visitor, know_visitor
 
 TITLE = (
     '<div class="studio-title"><h1>Contrastive Studio</h1><p>Make a text embedding model your own: choose a recipe, '
     "press Start training on the Train tab, then look at Evaluate and Explore.</p></div>"
 )
-RUN_OUTPUTS = 18
+TELL_NEWS = "watch('value', () => trigger('arrived', {}));"
+RUN_OUTPUTS = 19
 
 
 def build_page(studio: Studio) -> gr.Blocks:
@@ -60,8 +64,11 @@ def build_page(studio: Studio) -> gr.Blocks:
         wire_model(studio, page)
         wire_experiments(studio, page, page.runs.experiments, blocks)
         _wire_runs(studio, page)
-        timer = gr.Timer(1.0)
-        timer.tick(bound(look_at_runs, studio), [page.seen, *page.look_inputs()], page.run_outputs(), **QUIET)
+        # Gradio makes each component anew that an answer could change, changed or not: a tick can change one alone, and what
+        # follows is asked only when it does.
+        timer, news = gr.Timer(1.0), gr.HTML("", html_template="", js_on_load=TELL_NEWS, apply_default_css=False, elem_id="news")
+        timer.tick(bound(has_news, studio), [page.seen, page.run], news, **QUIET)
+        news.arrived(bound(look_at_runs, studio), [page.seen, *page.look_inputs()], page.run_outputs(), **QUIET)
         known = blocks.load(know_visitor, visitor, visitor, **QUIET).then(None, visitor, None, js=KEEP, **QUIET)
         named = known.then(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
         outputs = [*page.form_outputs(), *page.run_outputs()]
@@ -76,6 +83,7 @@ def build_page(studio: Studio) -> gr.Blocks:
 def _lay_out(studio: Studio) -> Page:
     gr.HTML(TITLE)
     build_limits(studio)
+    first_steps = build_first_steps()
     with gr.Row():
         recipes = [(spec.title, spec.id) for spec in RECIPES.values()]
         method = gr.Dropdown(
@@ -120,6 +128,7 @@ def _lay_out(studio: Studio) -> Page:
         scores,
         explore,
         runs,
+        first_steps,
     )
     wire_evaluate(studio, page, evaluate)
     return page
@@ -128,9 +137,8 @@ def _lay_out(studio: Studio) -> Page:
 def _wire_runs(studio: Studio, page: Page) -> None:
     look: dict[str, Any] = {"fn": bound(show_runs, studio), "inputs": page.look_inputs(), "outputs": page.run_outputs()}
     look |= QUIET
-    started = page.train.start.click(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
-    started = started.then(bound(start_training, studio), [page.recipe, page.yours], page.run, **MAY_FAIL)
-    started.success(**look)
+    edited = page.train.start.click(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
+    wire_start(studio, page, edited).success(**look)
     page.run.input(**look)
     page.train.stop.click(bound(stop_training, studio), page.run, None, **MAY_FAIL)
     page.train.cancel.click(bound(cancel_training, studio), page.run, None, **MAY_FAIL)
@@ -184,7 +192,9 @@ def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     going = [run for run, status in states.items() if status.is_working]
     chosen = name if name in states else next(iter([*going, *states]), None)
     scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
-    queue = read_queue(studio.runs_dir)
+    # The others' runs are looked at only for the place of one that waits: every visitor's page asks this every second.
+    waits = any(status.state == "queued" for status in states.values())
+    queue = read_queue(studio.runs_dir) if waits else queue_of(listed)
     choices = [(f"{studio.called(run)} · {_called_state(queue, run, status)}", run) for run, status in states.items()]
     is_final = chosen is None or states[chosen].is_final
     # The detail as well: the stages of a chain are told by it.
@@ -202,9 +212,14 @@ def _mark_of(chosen: str | None, is_final: bool) -> str:
     return f"{chosen} {'ended' if is_final else 'goes on'} "
 
 
-def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
-    """Look every second whether anything changed; if not, leave the page as it is."""
+def has_news(studio: Studio, mark: str, name: str | None) -> Any:
+    """Look every second whether anything changed: a text that was never told before, or nothing."""
     ensure_supervisor(studio.runs_dir)
+    return gr.skip() if see_runs(studio, name).mark == mark else str(time.monotonic())
+
+
+def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
+    """Look what has changed; if nothing, leave the page as it is."""
     seen = see_runs(studio, name)
     if seen.chosen_is_final and mark.startswith(_mark_of(name, False)):
         # It has ended under the person's eyes: go on with the run that follows it.
@@ -223,5 +238,6 @@ def _runs_answer(studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]]
     return (
         seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
         runs_table(studio), map_value(chosen, *explored, seen.mark), stages_view(studio, chosen), chosen,
-        gr.update(choices=model_choices(studio)), queue_html(studio, chosen), *show_choice(studio, picked),
+        gr.update(choices=model_choices(studio)), queue_html(studio, chosen), how_far(studio),
+        *show_choice(studio, picked),
     )  # fmt: skip

@@ -136,7 +136,9 @@ def catalogue_table(studio: Studio) -> str:
         "<tr><th>Model</th><th>Kind</th><th class='number'>Parameters</th><th class='number'>Dimension</th>"
         "<th class='number'>Tokens</th><th class='number'>On disk</th><th>Licence</th><th>Where</th></tr>"
     )
-    return f'<div class="scroll"><table class="facts"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    table = f'<table class="facts catalogue"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+    # On a narrow page it scrolls, for the keyboard too.
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="The catalogue of base models">{table}</div>'
 
 
 def about_model(base_model: str) -> str:

@@ -40,6 +40,7 @@ class Page:
     scores: gr.HTML
     explore: ExploreTab
     runs: RunsTab
+    first_steps: gr.HTML
 
     def widgets(self) -> list[Any]:
         """Return the form's widgets in the order of `FORM_KEYS`."""
@@ -77,5 +78,5 @@ class Page:
         return [
             self.seen, self.run, self.train.stop, self.train.cancel, self.scores, self.runs.table, self.explore.map,
             self.train.stages, self.train.live,
-            self.model.base_model, self.queue, *self.runs.choice_outputs(),
+            self.model.base_model, self.queue, self.first_steps, *self.runs.choice_outputs(),
         ]  # fmt: skip

@@ -183,6 +183,6 @@ def _row(pairs: ScoredPairs, texts: Texts, row: int, off: float, on_both: bool) 
     cosines = "".join(f'<td class="number">{values[row]:.2f}</td>' for values in pairs.cosines.values())
     both = '<br><small class="hint">on both lists</small>' if on_both else ""
     return (
-        f'<tr><td style="min-width:250px"><div dir="auto">{first}</div><div dir="auto">{second}</div></td>'
-        f'<td class="number">{gold:.2f}</td>{cosines}<td style="white-space:nowrap">{off_words(off)}{both}</td></tr>'
+        f'<tr><td class="pair"><div dir="auto">{first}</div><div dir="auto">{second}</div></td>'
+        f'<td class="number">{gold:.2f}</td>{cosines}<td class="off">{off_words(off)}{both}</td></tr>'
     )

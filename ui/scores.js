@@ -53,10 +53,11 @@ function show() {
   shown = html;
   // The server has escaped every text in it.
   place.innerHTML = html;
+  reachScrolls(place);
   look();
 }
 
-new ResizeObserver(() => { for (const node of filled.values()) draw(node); }).observe(element);
+new ResizeObserver(() => { reachScrolls(place); for (const node of filled.values()) draw(node); }).observe(element);
 new MutationObserver(look).observe(home, {childList: true, subtree: true});
 watch('value', show);
 show();

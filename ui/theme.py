@@ -8,9 +8,66 @@ THEME = gr.themes.Default(
     font=["Inter", "ui-sans-serif", "system-ui", "sans-serif"],
     font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
     radius_size=gr.themes.sizes.radius_md,
+).set(
+    # White cards on the faintest grey; in the dark the same order of three.
+    body_background_fill="*neutral_50",
+    body_background_fill_dark="*neutral_950",
+    background_fill_primary_dark="*neutral_900",
+    background_fill_secondary="*neutral_100",
+    background_fill_secondary_dark="*neutral_800",
+    block_background_fill_dark="*neutral_900",
+    border_color_primary_dark="*neutral_700",
+    input_background_fill_dark="*neutral_950",
+    checkbox_label_background_fill_dark="*neutral_950",
+    # Quiet letters too have a contrast of 4.5 or more, on each of the three.
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_400",
+    block_title_text_color="*neutral_700",
+    block_title_text_weight="500",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+    input_border_color="*neutral_300",
+    input_border_color_dark="*neutral_600",
+    color_accent="*primary_600",
+    # One filled button a place says what comes next; all others are outlines.
+    button_border_width="1px",
+    button_large_text_weight="550",
+    button_large_padding="*spacing_md *spacing_xl",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_border_color="*primary_600",
+    button_primary_border_color_dark="*primary_600",
+    button_secondary_background_fill="*background_fill_primary",
+    button_secondary_background_fill_dark="*background_fill_primary",
+    button_secondary_background_fill_hover="*background_fill_secondary",
+    button_secondary_background_fill_hover_dark="*background_fill_secondary",
+    button_secondary_border_color="*neutral_300",
+    button_secondary_border_color_dark="*neutral_600",
+    button_secondary_text_color="*body_text_color",
+    button_secondary_text_color_dark="*body_text_color",
+    button_cancel_background_fill="*background_fill_primary",
+    button_cancel_background_fill_dark="*background_fill_primary",
+    button_cancel_background_fill_hover="*background_fill_secondary",
+    button_cancel_background_fill_hover_dark="*background_fill_secondary",
+    button_cancel_border_color=gr.themes.colors.red.c300,
+    button_cancel_border_color_dark=gr.themes.colors.red.c700,
+    button_cancel_text_color=gr.themes.colors.red.c700,
+    button_cancel_text_color_dark=gr.themes.colors.red.c300,
+    button_cancel_text_color_hover=gr.themes.colors.red.c800,
+    button_cancel_text_color_hover_dark=gr.themes.colors.red.c200,
 )
 
 CSS = """
+/* Lines of text begin where the boxes do, and stand near them. */
+.gradio-container .html-container {padding: 0 !important}
+:root {--accent: #4f46e5} .dark {--accent: #a5b4fc; --color-accent: #a5b4fc}
+/* Whoever walks the page with the keyboard sees where they are. */
+.gradio-container :is(button, a, summary, select, [tabindex], input:is([type=checkbox], [type=radio],
+  [type=range])):focus-visible {outline: 2px solid var(--accent) !important; outline-offset: 2px}
+.gradio-container .wrap:has(> .wrap-inner input:focus-visible) {outline: 2px solid var(--accent); outline-offset: 1px}
+.gradio-container button:is(.lg, .md, .sm):disabled {background: var(--background-fill-secondary); opacity: .7; filter: none;
+  border-color: var(--border-color-primary); color: var(--body-text-color-subdued)}
+@media (prefers-reduced-motion: reduce) {* {transition: none !important; animation: none !important}}
 input[role=listbox], .wrap-inner input {text-overflow: ellipsis; padding-right: 1.6rem}
 .gradio-container {max-width: 1240px !important; width: 100% !important; margin: 0 auto !important}
 .job-view.stale {opacity: .45}
@@ -39,10 +96,11 @@ table.facts th, table.facts td {text-align: left; padding: .38rem .7rem;
 table.facts th {font-weight: 600; color: var(--body-text-color-subdued); font-size: .84rem; white-space: nowrap}
 table.facts td.number, table.facts th.number {text-align: right; font-variant-numeric: tabular-nums}
 table.facts tr.main td {font-weight: 620}
-.scroll {overflow-x: auto}
+.scroll {overflow-x: auto} td.pair {min-width: 250px} td.off {white-space: nowrap}
+@media (max-width: 900px) {td.pair {min-width: 180px} td.off {white-space: normal}
+  table.facts :is(th, td) {padding: .38rem .45rem} table.facts th {white-space: normal}}
 .rise {color: #15803d} .fall {color: #b91c1c} .dark .rise {color: #4ade80} .dark .fall {color: #f87171}
-.origin {font-size: .8rem; color: var(--body-text-color-subdued)} .origin.yours {color: #4f46e5; font-weight: 600}
-.dark .origin.yours {color: #a5b4fc}
+.origin {font-size: .8rem; color: var(--body-text-color-subdued)} .origin.yours {color: var(--accent); font-weight: 600}
 .tiles {display: grid; grid-template-columns: repeat(auto-fit, minmax(136px, 1fr)); gap: .6rem; margin-bottom: .6rem}
 .tile {border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); padding: .5rem .75rem;
   background: var(--background-fill-primary)}
@@ -68,8 +126,8 @@ table.facts tr.main td {font-weight: 620}
 .controls output {min-width: 2.2rem; font-variant-numeric: tabular-nums; color: var(--body-text-color-subdued)}
 .controls select {font: inherit; padding: .1rem 1.6rem .1rem .5rem; border-radius: 6px;
   border: 1px solid var(--border-color-primary); background-color: var(--input-background-fill); color: var(--body-text-color)}
-.controls :focus-visible {outline: 2px solid #6366f1; outline-offset: 2px}
-details.space {margin-top: .8rem} details.space > summary {font-weight: 600; margin-bottom: .4rem}
+details.space {margin-top: .8rem} .of-which {font-size: .84rem; margin: 0 0 .5rem; color: var(--body-text-color-subdued)}
+details.space > summary {font-weight: 600; margin-bottom: .4rem}
 .phase {font-size: .84rem; color: var(--body-text-color-subdued); font-variant-numeric: tabular-nums}
 .phase:not(:empty) {margin-bottom: .5rem}
 .swatch {display: inline-block; width: .8rem; height: .8rem; border-radius: 3px; margin-right: .45rem; vertical-align: -.08rem}
@@ -111,8 +169,7 @@ ol.stages li:is(.failed, .interrupted) {border-top-color: #dc2626}
 button.small {font-size: .82rem; padding: .15rem .7rem; border-radius: 999px;
   border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); color: var(--body-text-color);
   cursor: pointer; white-space: nowrap}
-button.small:hover, button.small:focus-visible {border-color: #6366f1; color: #4f46e5}
-.dark button.small:hover {color: #a5b4fc}
+button.small:is(:hover, :focus-visible):enabled {border-color: var(--accent); color: var(--accent)}
 button.small:disabled {opacity: .5; cursor: default}
 .chip {display: inline-flex; gap: .5rem; align-items: center; font-size: .88rem; margin: .1rem .5rem .1rem 0}
 .checking {font-size: .8rem; font-weight: 500; color: #b45309; margin-left: .5rem} .dark .checking {color: #fbbf24}
@@ -125,7 +182,21 @@ button.small:disabled {opacity: .5; cursor: default}
 .finding:first-of-type {border-top: none}
 .quoted {font-size: .87rem; color: var(--body-text-color-subdued)}
 details.part summary {cursor: pointer; color: var(--body-text-color)}
-b.cosine {font-variant-numeric: tabular-nums; color: #4f46e5} .dark b.cosine {color: #a5b4fc}
+b.cosine {font-variant-numeric: tabular-nums; color: var(--accent)}
 .slider-line {margin-top: .8rem; line-height: 1.6} .slider-line input {width: 100%; accent-color: #6366f1}
-.empty {padding: 2.2rem 1rem; text-align: center; color: var(--body-text-color-subdued)}
+.empty {padding: 2.2rem 1rem; text-align: center; color: var(--body-text-color-subdued); border-radius: var(--radius-md);
+  border: 1px dashed var(--border-color-primary)}
+.first-steps {display: flex; flex-wrap: wrap; gap: .5rem; margin: 0; padding: 0; list-style: none; align-items: center}
+.first-steps li {display: flex; gap: .5rem; align-items: center; margin: 0}
+.first-steps li + li::before {content: "→"; color: var(--body-text-color-subdued)}
+.first-steps button {font: inherit; font-weight: 550; padding: .45rem 1rem .45rem .5rem; border-radius: 999px; cursor: pointer;
+  border: 1px solid var(--border-color-primary); background: var(--background-fill-primary); color: var(--body-text-color)}
+.first-steps button i {display: inline-block; width: 1.5rem; line-height: 1.5rem; margin-right: .5rem; border-radius: 50%;
+  font-style: normal; font-size: .85rem; text-align: center; background: var(--background-fill-secondary)}
+.first-steps button.next {background: #4f46e5; border-color: #4f46e5; color: #fff}
+.first-steps button.next i {background: #fff; color: #3730a3}
+.first-steps button:disabled {color: var(--body-text-color-subdued); cursor: default}
+#first-steps:not(:has(button)) {display: none}
+#runs-table, #runs-table * {font-family: var(--font) !important}
+@media (max-width: 900px) {table.catalogue td:first-child {min-width: 240px}}
 """

@@ -20,7 +20,7 @@ def verdict_card(verdicts: Sequence[Mapping[str, Any]]) -> str:
     if not verdicts:
         return ""
     lines = "".join(_line(verdict) for verdict in verdicts)
-    draws = max(int(verdict["draws"]) for verdict in verdicts)
+    draws = max(int(verdict.get("draws", 0)) for verdict in verdicts)
     return f'<div class="card verdict"><h3>Is it better?</h3>{lines}{hint(HOW.format(draws=draws))}</div>'
 
 

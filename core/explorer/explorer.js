@@ -34,6 +34,7 @@ class Explorer {
       else if (event.target.closest('[data-act=back]')) { this.chosen = null; this.picked = []; this.paint(); this.tell(); }
       else if (event.target.closest('[data-act=save]')) this.saveCsv(this.picked);
     });
+    this.plot.addEventListener('keydown', event => this.press(event));
     // Its width alone: sentences below the map change the height with every frame.
     new ResizeObserver(() => { if (this.films.length && this.root.offsetWidth && this.plot.offsetWidth !== this.width) this.draw(); }).observe(this.root);
   }
@@ -105,28 +106,38 @@ class Explorer {
     return {x, y};
   }
 
-  labels() {
+  // The groups that points are coloured by: their names in order, each text's own, and what each looks like.
+  grouping() {
     const by = this.value('colour'), [film] = this.films;
-    if (by === 'cluster') return film.clusters ? Array.from(film.clusters, own => film.cluster_names[own]) : null;
-    return this.space.groups[by] || null;
+    if (this.grouped && this.grouped.by === by && this.grouped.film === film) return this.grouped;
+    const labels = by === 'cluster' ? film.clusters && Array.from(film.clusters, own => film.cluster_names[own]) : this.space.groups[by];
+    if (!labels) return null;
+    const groups = groupsOf(labels), looks = new Map(groups.names.map((name, place) => [name, lookOf(place, groups.hasRest && place === groups.names.length - 1)]));
+    return (this.grouped = {...groups, looks, by, film});
   }
 
   colouring() {
-    const by = this.value('colour'), [film] = this.films, labels = this.labels();
+    const by = this.value('colour'), [film] = this.films;
     if (CONTINUOUS[by]) {
       const values = film[by];
-      return values ? {color: values, colorscale: CONTINUOUS[by].scale, cmin: 0, cmax: by === 'recall' || by === 'gold' ? 1 : Math.max(0.05, ...values), showscale: true, colorbar: {thickness: 10, len: 0.6, outlinewidth: 0}} : {color: '#94a3b8'};
+      return values ? {color: values, colorscale: CONTINUOUS[by].scale, cmin: 0, cmax: by === 'recall' || by === 'gold' ? 1 : Math.max(0.05, ...values), showscale: true, colorbar: {thickness: 10, len: 0.6, outlinewidth: 0}} : {color: GREY};
     }
-    if (!labels) return {color: '#94a3b8'};
-    this.names = [...new Set(labels)].sort();
-    const colours = new Map(this.names.map((name, place) => [name, EXPLORER_COLOURS[place % EXPLORER_COLOURS.length]]));
-    return {color: labels.map(name => colours.get(name))};
+    const groups = this.grouping();
+    if (!groups) return {color: GREY};
+    const look = groups.own.map(name => groups.looks.get(name));
+    return {color: look.map(each => each.colour), ...groups.names.length > EXPLORER_COLOURS.length ? {symbol: look.map(each => SHAPES[each.shape])} : {}};
+  }
+
+  // Whether a text is left out by the legend or by the searched words.
+  isOut(row) {
+    const groups = this.hidden.size ? this.grouping() : null;
+    return Boolean((groups && this.hidden.has(groups.own[row])) || (this.words && !this.space.texts[row].toLowerCase().includes(this.words)));
   }
 
   opacities() {
-    const labels = this.hidden.size ? this.labels() : null, near = this.chosen === null ? null : new Set([this.chosen, ...this.neighbourRows()]), picked = this.picked.length ? new Set(this.picked) : null;
-    if (!labels && !near && !this.words && !picked) return 0.85;
-    return this.space.texts.map((text, row) => (labels && this.hidden.has(labels[row])) || (near && !near.has(row)) || (picked && !near && !picked.has(row)) || (this.words && !text.toLowerCase().includes(this.words)) ? FADED : 0.95);
+    const near = this.chosen === null ? null : new Set([this.chosen, ...this.neighbourRows()]), picked = this.picked.length ? new Set(this.picked) : null;
+    if (!this.hidden.size && !near && !this.words && !picked) return 0.85;
+    return this.space.texts.map((_, row) => this.isOut(row) || (near && !near.has(row)) || (picked && !near && !picked.has(row)) ? FADED : 0.95);
   }
 
   neighbourRows() {
@@ -148,14 +159,15 @@ class Explorer {
       GAP_COLOURS.forEach((colour, bucket) => { if (this.value('lines') && this.lines(bucket, panel).length) add(`lines${bucket}`, {mode: 'lines', ...this.lineTrace(bucket, panel, {x, y}), line: {color: colour, width: 1}, opacity: 0.6}); });
       add('points', {x, y, text: hover, hovertemplate: '%{text}<extra></extra>', hoverinfo: 'text', marker: {size: this.size(), opacity, line: {width: 0}, ...marker, showscale: Boolean(marker.showscale) && place === panels.length - 1}, selected: {marker: {}}, unselected: {marker: {opacity: 0.25}}});
       add('near', {mode: 'lines+markers', ...this.star({x, y}), marker: {size: this.size() + 6, color: 'rgba(0,0,0,0)', line: {width: 2, color: ink}}, line: {color: ink, width: 1, dash: 'dot'}});
-      add('typed', {mode: 'markers+text', ...this.typedPlaces(panel), textposition: 'top center', textfont: {size: 12, color: ink}, marker: {symbol: 'diamond', size: 14, color: '#facc15', line: {width: 2, color: ink}}});
+      const {x: typedX, y: typedY} = this.typedPlaces(panel);
+      add('typed', {x: typedX, y: typedY, marker: {symbol: 'diamond', size: 14, color: '#facc15', line: {width: 2, color: ink}}});
       const wide = panels.length > 2 ? 2 : panels.length, column = place % wide, line = Math.floor(place / wide), lines = Math.ceil(panels.length / wide), gap = 0.02;
       const domain = (at, of) => [at / of + (at ? gap / 2 : 0), (at + 1) / of - (at + 1 < of ? gap / 2 : 0)], edge = this.extent();
       const axis = {showgrid: false, zeroline: false, showticklabels: false, showline: true, mirror: true, linecolor: rule, ticks: ''};
       layout[`xaxis${place ? place + 1 : ''}`] = {...axis, domain: domain(column, wide), range: edge.x, anchor: axes.yaxis, matches: place ? 'x' : undefined};
       layout[`yaxis${place ? place + 1 : ''}`] = {...axis, domain: domain(lines - 1 - line, lines), range: edge.y, anchor: axes.xaxis, scaleanchor: axes.xaxis, matches: place ? 'y' : undefined};
-      if (panel.title) (layout.annotations ||= []).push({text: `<b>${escaped(panel.title.name)}</b>${panel.title.more ? `<br>${escaped(panel.title.more)}` : ''}`, align: 'left', xref: `${axes.xaxis} domain`, yref: `${axes.yaxis} domain`, x: 0.01, y: 0.99, xanchor: 'left', yanchor: 'top', showarrow: false, bgcolor: style.getPropertyValue('--background-fill-primary') || '#fff', font: {size: 13}});
     });
+    layout.annotations = this.notes(panels);
     this.width = this.plot.offsetWidth;
     // Plotly's own following of the window would take the height away.
     Object.assign(layout, {margin: {l: 4, r: 4, t: 4, b: 4}, width: this.width, height: panels.length > 2 ? 760 : Math.min(620, Math.max(420, this.width * (panels.length > 1 ? 0.5 : 0.62))), paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', dragmode: 'pan', hovermode: 'closest', uirevision: `${this.space.id} ${this.films[0].method} ${panels.length}`, font: {color: ink, size: 12.5, family: 'Inter, system-ui, sans-serif'}, hoverlabel: {bgcolor: style.getPropertyValue('--background-fill-primary') || '#fff', bordercolor: rule, font: {color: ink}, align: 'left'}});
@@ -211,6 +223,23 @@ class Explorer {
     return {x: between(0), y: between(1), text: this.typed.texts.map(text => escaped(text.length > 36 ? `${text.slice(0, 36)}…` : text))};
   }
 
+  // What is written on the map, each on a ground of its own, so that points behind it leave it readable: titles, and typed texts.
+  notes(panels) {
+    const style = getComputedStyle(this.root), ground = style.getPropertyValue('--background-fill-primary') || '#fff', rule = style.getPropertyValue('--border-color-primary') || '#ddd', {x: across, y: down} = this.extent(), notes = [];
+    panels.forEach(({title}, place) => {
+      const axis = place ? place + 1 : '';
+      if (title) notes.push({text: `<b>${escaped(title.name)}</b>${title.more ? `<br>${escaped(title.more)}` : ''}`, align: 'left', xref: `x${axis} domain`, yref: `y${axis} domain`, x: 0.01, y: 0.99, xanchor: 'left', yanchor: 'top', showarrow: false, bgcolor: ground, font: {size: 13}});
+    });
+    panels.forEach((panel, place) => {
+      const axis = place ? place + 1 : '', typed = this.typedPlaces(panel);
+      typed.x.forEach((at, row) => {
+        const share = (at - across[0]) / (across[1] - across[0]), isHigh = typed.y[row] > down[1] - 0.12 * (down[1] - down[0]);
+        notes.push({name: 'typed', text: typed.text[row], xref: `x${axis}`, yref: `y${axis}`, x: at, y: typed.y[row], xanchor: share < 0.25 ? 'left' : share > 0.75 ? 'right' : 'center', yanchor: isHigh ? 'top' : 'bottom', yshift: isHigh ? -10 : 10, showarrow: false, bgcolor: ground, bordercolor: rule, borderpad: 3, font: {size: 12.5}});
+      });
+    });
+    return notes;
+  }
+
   // Only what a frame changes.
   move() {
     const panels = this.panels(), x = [], y = [], which = [];
@@ -221,7 +250,7 @@ class Explorer {
       if (!found.x.length && role !== 'points') return;
       x.push(found.x); y.push(found.y); which.push(trace);
     });
-    return this.P.restyle(this.plot, {x, y}, which);
+    return this.typed ? this.P.update(this.plot, {x, y}, {annotations: this.notes(panels)}, which) : this.P.restyle(this.plot, {x, y}, which);
   }
 
   paint() { if (this.drawn && this.films.length) this.draw(); }
@@ -268,6 +297,24 @@ class Explorer {
 
   // The card is there before the map is drawn again, which without a GPU takes longer.
   pick(row) { this.chosen = row; this.tell(); requestAnimationFrame(() => setTimeout(() => this.paint())); }
+
+  // An arrow key chooses the nearest text on that side of the chosen one, from none the one nearest the middle; Escape lets go.
+  press(event) {
+    const way = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key], isEscape = event.key === 'Escape' && this.chosen !== null;
+    if (event.target !== this.plot || !this.films.length || !(way || isEscape)) return;
+    event.preventDefault();
+    if (isEscape) { this.chosen = null; this.paint(); this.tell(); return; }
+    const {x, y} = this.coordinates(this.panels()[0]), edge = this.extent(), middle = ([low, high]) => (low + high) / 2, has = this.chosen !== null;
+    const from = has ? {x: x[this.chosen], y: y[this.chosen]} : {x: middle(edge.x), y: middle(edge.y)};
+    let best = null, least = Infinity;
+    for (let row = 0; row < x.length; row += 1) {
+      if (row === this.chosen || this.isOut(row)) continue;
+      const dx = x[row] - from.x, dy = y[row] - from.y, along = dx * way[0] + dy * way[1], aside = Math.abs(dx * way[1]) + Math.abs(dy * way[0]);
+      const cost = !has ? Math.hypot(dx, dy) : along > 0 && aside <= along ? along + 2 * aside : Infinity;
+      if (cost < least) { best = row; least = cost; }
+    }
+    if (best !== null) this.pick(best);
+  }
 
   async type() {
     const field = this.root.querySelector('[data-part=typed]'), texts = field.value.split('\n').map(text => text.trim()).filter(Boolean).slice(0, 8);

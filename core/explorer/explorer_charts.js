@@ -1,5 +1,7 @@
 // The charts below the map, locked to the frame that is shown. Comes before explorer.js.
 const CHART = {height: 190, margin: {l: 44, r: 10, t: 8, b: 34}, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, hovermode: 'closest'};
+// A legend above its lines hides none of them.
+const LEGEND = {margin: {l: 44, r: 10, t: 26, b: 34}, legend: {orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', bgcolor: 'rgba(0,0,0,0)'}};
 const MARK = {mode: 'markers', marker: {size: 12, color: '#facc15', line: {width: 2, color: '#4f46e5'}}, hoverinfo: 'skip'};
 
 function filmCharts(P) {
@@ -30,12 +32,12 @@ function filmCharts(P) {
     draw('histogram', middles.length ? [
       {x: middles, y: share(now.positives), type: 'bar', marker: {color: 'rgba(13,148,136,.65)'}, name: 'together', hovertemplate: 'together: %{y:.0%} at %{x:.2f}<extra></extra>'},
       {x: middles, y: share(now.negatives), type: 'bar', marker: {color: 'rgba(239,68,68,.55)'}, name: 'unrelated', hovertemplate: 'unrelated: %{y:.0%} at %{x:.2f}<extra></extra>'},
-    ] : null, {barmode: 'overlay', bargap: 0, showlegend: true, legend: {x: 0, y: 1, bgcolor: 'rgba(0,0,0,0)'}, xaxis: {...axis('cosine'), range: [-0.5, 1]}, yaxis: {...axis(''), tickformat: '.0%'}});
+    ] : null, {barmode: 'overlay', bargap: 0, showlegend: true, ...LEGEND, xaxis: {...axis('cosine'), range: [-0.5, 1]}, yaxis: {...axis(''), tickformat: '.0%'}});
     const groups = Object.keys(told[0].purity || {});
     draw('purity', isFilm && groups.length ? groups.flatMap((name, place) => [
       {x: steps, y: told.map(each => each.purity[name]), mode: 'lines+markers', name, line: {color: EXPLORER_COLOURS[place], width: 2}, marker: {size: 5}, hovertemplate: `${name}, step %{x}: %{y:.2f}<extra></extra>`},
       {...MARK, x: [steps[frame]], y: [told[frame].purity[name]], showlegend: false},
-    ]) : null, {showlegend: groups.length > 1, legend: {x: 0, y: 1, bgcolor: 'rgba(0,0,0,0)'}, xaxis: axis(film.frames > 2 ? 'step' : ''), yaxis: {...axis(''), rangemode: 'tozero'}});
+    ]) : null, {showlegend: groups.length > 1, ...groups.length > 1 ? LEGEND : {}, xaxis: axis(film.frames > 2 ? 'step' : ''), yaxis: {...axis(''), rangemode: 'tozero'}});
     charts.forEach(chart => chart());
   };
 }

@@ -1,8 +1,6 @@
 // What the explorer draws with: colours, and a film as the desk sends it, opened.
-const EXPLORER_COLOURS = [
-  '#4f46e5', '#f59e0b', '#0d9488', '#ef4444', '#8b5cf6', '#84cc16', '#ec4899', '#0ea5e9', '#a16207', '#10b981', '#f97316', '#64748b',
-  '#7c3aed', '#ca8a04', '#14b8a6', '#b91c1c', '#2563eb', '#65a30d', '#be185d', '#0369a1', '#92400e', '#047857', '#c2410c', '#334155',
-];
+// EXPLORER_COLOURS stand before this script: those of core/figures.py. Where there are more groups than colours, each colour comes again in another shape.
+const SHAPES = ['circle', 'triangle-up', 'square'], GREY = '#94a3b8';
 const GAP_COLOURS = ['#1d4ed8', '#60a5fa', '#94a3b8', '#fb923c', '#dc2626'];
 const REACH = 8, PLACE_STEPS = 32000;
 // Without it the same picture is drawn as SVG, only slower.
@@ -70,10 +68,23 @@ function turnOnto(film, aim) {
   }};
 }
 
+// Groups by name; beyond what colours and shapes can tell apart the rarest are one.
+function groupsOf(labels) {
+  const count = new Map(), most = EXPLORER_COLOURS.length * SHAPES.length;
+  for (const label of labels) count.set(label, (count.get(label) || 0) + 1);
+  const names = [...count.keys()].sort(), kept = names.length <= most ? names : [...names].sort((one, other) => count.get(other) - count.get(one)).slice(0, most).sort();
+  const rest = `${names.length - kept.length} others`, known = new Set(kept);
+  return {names: kept.length < names.length ? [...kept, rest] : kept, own: labels.map(label => known.has(label) ? label : rest), hasRest: kept.length < names.length};
+}
+
+const lookOf = (place, isRest) => isRest ? {colour: GREY, shape: 0} : {colour: EXPLORER_COLOURS[place % EXPLORER_COLOURS.length], shape: Math.floor(place / EXPLORER_COLOURS.length) % SHAPES.length};
+
 const escaped = text => String(text).replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
 const wrapped = text => escaped(text.length > 300 ? `${text.slice(0, 300)}…` : text).replace(/(.{1,56})(\s|$)/g, '$1<br>').replace(/<br>$/, '');
 const signed = value => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
-const asCsv = rows => rows.map(row => row.map(cell => `"${String(cell).replace(/"/g, '""')}"`).join(',')).join('\r\n');
+// A table's program reckons what begins so: an apostrophe before it makes a text of it. Numbers are none.
+const harmless = cell => /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(cell) && !/^[+-]?\d+(\.\d+)?$/.test(cell) ? `'${cell}` : cell;
+const asCsv = rows => rows.map(row => row.map(cell => `"${harmless(String(cell)).replace(/"/g, '""')}"`).join(',')).join('\r\n');
 
 function download(name, content, type) {
   const link = document.createElement('a');

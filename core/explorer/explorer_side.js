@@ -1,9 +1,9 @@
 // What stands beside and below the map: the legend, the sentence of a frame, cards and lists. Comes after explorer.js.
 Object.assign(Explorer.prototype, {
   drawLegend() {
-    const by = this.value('colour'), labels = this.labels();
+    const by = this.value('colour'), groups = CONTINUOUS[by] ? null : this.grouping();
     if (CONTINUOUS[by]) { this.legend.innerHTML = `<span class="hint">${escaped(CONTINUOUS[by].reading)}</span>`; return; }
-    this.legend.innerHTML = labels ? this.names.map((name, place) => `<button type="button" class="chip${this.hidden.has(name) ? ' off' : ''}" data-group="${escaped(name)}" aria-pressed="${!this.hidden.has(name)}"><i style="background:${EXPLORER_COLOURS[place % EXPLORER_COLOURS.length]}"></i>${escaped(name)}</button>`).join('') : '';
+    this.legend.innerHTML = groups ? groups.names.map(name => `<button type="button" class="chip${this.hidden.has(name) ? ' off' : ''}" data-group="${escaped(name)}" aria-pressed="${!this.hidden.has(name)}"><i class="${SHAPES[groups.looks.get(name).shape]}" style="background:${groups.looks.get(name).colour}"></i>${escaped(name || 'none')}</button>`).join('') : '';
   },
 
   // The sentence and the charts of the frame that is shown.
@@ -23,6 +23,7 @@ Object.assign(Explorer.prototype, {
   tell() {
     if (!this.space) return;
     const {texts} = this.space;
+    this.side.dataset.chosen = this.chosen ?? '';
     const line = (row, more) => `<li><button type="button" class="text" data-row="${row}" dir="auto">${escaped(texts[row])}</button>${more}</li>`;
     if (this.chosen !== null) return this.tellCard(line);
     if (this.picked.length) {

@@ -2,7 +2,7 @@
 class Tween {
   constructor(explorer) {
     const {plot} = explorer, style = getComputedStyle(explorer.root), sharp = window.devicePixelRatio || 1;
-    this.explorer = explorer; this.ink = style.getPropertyValue('--body-text-color') || '#111';
+    this.explorer = explorer; this.ink = style.getPropertyValue('--body-text-color') || '#111'; this.ground = style.getPropertyValue('--background-fill-primary') || '#fff';
     this.canvas = document.createElement('canvas');
     this.canvas.className = 'tween';
     this.canvas.width = plot.offsetWidth * sharp; this.canvas.height = plot.offsetHeight * sharp;
@@ -11,10 +11,18 @@ class Tween {
     this.pen = this.canvas.getContext('2d', {willReadFrequently: true});
     this.pen.scale(sharp, sharp);
     plot.classList.add('moving');
-    this.colours = this.coloursOf(explorer.colouring().color); this.opacity = explorer.opacities();
+    const marker = explorer.colouring();
+    this.colours = this.coloursOf(marker.color); this.shapes = marker.symbol; this.opacity = explorer.opacities();
+    // Typed texts move with their points: plotly's own labels would stay behind.
+    const notes = plot.layout.annotations || [];
+    this.still = [...plot.querySelectorAll('.annotation')].filter(note => notes[note.dataset.index]?.name === 'typed');
+    for (const note of this.still) note.style.visibility = 'hidden';
   }
 
-  end() { this.canvas.remove(); this.explorer.plot.classList.remove('moving'); }
+  end() {
+    this.canvas.remove(); this.explorer.plot.classList.remove('moving');
+    for (const note of this.still) note.style.visibility = '';
+  }
 
   // One colour for each text: values are looked up on the scale that plotly uses.
   coloursOf(colour) {
@@ -50,11 +58,25 @@ class Tween {
     for (let row = 0; row < shown.x.length; row += 1) {
       pen.globalAlpha = typeof this.opacity === 'number' ? this.opacity : this.opacity[row];
       pen.fillStyle = this.colours[row];
-      pen.beginPath(); pen.arc(across(shown.x[row]), down(shown.y[row]), radius, 0, 2 * Math.PI); pen.fill();
+      this.point(across(shown.x[row]), down(shown.y[row]), radius, this.shapes ? this.shapes[row] : 'circle');
     }
     this.lines(star, this.ink, 1, across, down);
-    pen.fillStyle = this.ink; pen.font = '12px Inter, system-ui, sans-serif'; pen.textAlign = 'center';
-    typed.x.forEach((at, row) => { pen.fillText('◆', across(at), down(typed.y[row]) + 4); pen.fillText(explorer.typed.texts[row].slice(0, 36), across(at), down(typed.y[row]) - 10); });
+    pen.font = '12.5px Inter, system-ui, sans-serif'; pen.textAlign = 'center'; pen.lineWidth = 4; pen.lineJoin = 'round'; pen.strokeStyle = this.ground;
+    typed.x.forEach((at, row) => {
+      for (const [said, up] of [['◆', -4], [explorer.typed.texts[row].slice(0, 36), 14]]) {
+        pen.strokeText(said, across(at), down(typed.y[row]) - up);
+        pen.fillStyle = this.ink; pen.fillText(said, across(at), down(typed.y[row]) - up);
+      }
+    });
+  }
+
+  point(x, y, radius, shape) {
+    const {pen} = this;
+    pen.beginPath();
+    if (shape === 'circle') pen.arc(x, y, radius, 0, 2 * Math.PI);
+    else if (shape === 'square') pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
+    else { pen.moveTo(x, y - radius); pen.lineTo(x + radius, y + radius * 0.75); pen.lineTo(x - radius, y + radius * 0.75); }
+    pen.fill();
   }
 
   lines({x, y}, colour, opacity, across, down) {
