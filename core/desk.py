@@ -15,7 +15,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import AuthenticationError
@@ -28,7 +27,7 @@ import torch
 
 from core.desk_client import BUSY, DESK, HOST, MOST_ASKED_BYTES, NOTE, as_connection
 from core.desk_shelf import Deadline, Shelf
-from core.errors import ConfigError, MachineError, StudioError, one_sentence
+from core.errors import ConfigError, MachineError, StudioError, one_sentence, without_words
 from core.locks import lock
 from core.machine import usable_cores
 from core.processes import is_alive, start_time, step_back
@@ -36,6 +35,7 @@ from core.visitors import shelf_of
 
 IDLE_SECONDS, LOOK_SECONDS = 300.0, 1.0
 MOST_SECONDS = 120.0
+MOST_MAPS = 4
 # How long a request that cannot look at the clock may go on after its time; then the whole desk ends.
 GRACE_SECONDS = 10.0
 NICENESS = 5
@@ -68,7 +68,7 @@ class Desk:
         self._asked_at = time.monotonic()
         # By thread, for a map may be worked out beside the questions: the first UMAP compiles for up to a minute.
         self._hung_at: dict[int, float] = {}
-        self._maps = ThreadPoolExecutor(1, "maps")
+        self._maps, self._maps_asked = ThreadPoolExecutor(1, "maps"), 0
 
     def serve(self) -> None:
         """Answer until nobody has asked for a while, or the supervisor is gone."""
@@ -117,22 +117,36 @@ class Desk:
             answer_challenge(connection, self._key)
             message = connection.recv_bytes(MOST_ASKED_BYTES)
             self._asked_at = time.monotonic()
-            if _is_map(message):
-                # A shelf of its own: it needs no model, and names are looked up in the folder of whoever asks.
-                self._maps.submit(self._send, stack.pop_all(), connection, message, Shelf(self.runs_dir))
-            else:
+            if not _is_map(message):
                 torch.set_num_threads(1 if (self.folder / BUSY).exists() else usable_cores())
                 self._send(stack.pop_all(), connection, message, self.shelf)
+            elif self._maps_asked >= MOST_MAPS:
+                connection.send_bytes(_fault(MachineError("Other maps are being worked out; wait a minute, then ask again.")))
+            else:
+                self._maps_asked += 1
+                self._maps.submit(self._draw, stack.pop_all(), connection, message, self._asked_at)
 
-    def _send(self, stack: contextlib.ExitStack, connection: Connection, message: bytes, shelf: Shelf) -> None:
+    def _draw(self, stack: contextlib.ExitStack, connection: Connection, message: bytes, came: float) -> None:
+        try:
+            # A shelf of its own: it needs no model, and names are looked up in the folder of whoever asks.
+            self._send(stack, connection, message, Shelf(self.runs_dir), came)
+        finally:
+            self._maps_asked -= 1
+
+    def _send(
+        self, stack: contextlib.ExitStack, connection: Connection, message: bytes, shelf: Shelf, came: float | None = None
+    ) -> None:
         with stack, contextlib.suppress(*LEFT):
-            connection.send_bytes(self._answer(message, shelf))
+            connection.send_bytes(self._answer(message, shelf, time.monotonic() - came if came else 0.0))
             self._asked_at = time.monotonic()
 
-    def _answer(self, message: bytes, shelf: Shelf) -> bytes:
+    def _answer(self, message: bytes, shelf: Shelf, waited: float) -> bytes:
         try:
             asked = json.loads(message)
             deadline = Deadline(min(float(asked["seconds"]), MOST_SECONDS))
+            deadline.until -= waited
+            # Who has waited for so long has gone.
+            deadline.check()
             self._hung_at[threading.get_ident()] = deadline.until + GRACE_SECONDS
             shelf.serve(shelf_of(self.runs_dir, str(asked.get("owner", ""))))
             return json.dumps({"answer": _handler(str(asked["request"]))(shelf, asked["values"], deadline)}).encode()
@@ -142,7 +156,7 @@ class Desk:
             shelf.clear()
             return _fault(MachineError("The memory is full; wait until other work has ended, or choose a smaller model."))
         except Exception as error:  # noqa: BLE001  the last line of defence: the next one who asks has done nothing wrong
-            _log_bug(error)
+            print(without_words(error), file=sys.stderr, flush=True)  # noqa: T201
             name = type(error).__name__
             return _fault(StudioError(f"This could not be answered ({name}), which is a fault of the studio's own; ask again."))
         finally:
@@ -166,13 +180,6 @@ def _handler(name: str) -> Any:
 
 def _fault(error: StudioError) -> bytes:
     return json.dumps({"fault": one_sentence(error), "kind": error.kind}).encode()
-
-
-def _log_bug(error: Exception) -> None:
-    """Log where it went wrong and what kind of fault it is; its own words could hold a person's text."""
-    places = traceback.extract_tb(error.__traceback__)
-    where = "\n".join(f"  {place.filename}:{place.lineno} {place.name}" for place in places)
-    print(f"{time.strftime('%H:%M:%S')} {type(error).__name__}\n{where}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def main(runs_dir: Path, idle_seconds: float = IDLE_SECONDS) -> int:

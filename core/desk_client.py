@@ -113,7 +113,7 @@ def _exchange(desk: Mapping[str, Any], message: bytes, until: float) -> dict[str
     end = socket.create_connection((HOST, int(desk["port"])), timeout=PATIENCE_SECONDS)
     with as_connection(end) as connection:
         key = bytes.fromhex(str(desk["key"]))
-        # It says the first word when it has answered whoever came before.
+        # It says the first word when it has answered whoever came before, maps left out.
         _wait(connection, until)
         answer_challenge(connection, key)
         deliver_challenge(connection, key)

@@ -95,8 +95,10 @@ def check_room(runs_dir: Path) -> None:
         raise RunError(f"Your work takes {used // MEGABYTE:,} MB, and {LIMITS.disk // MEGABYTE} are the most here; delete a run.")
 
 
-def check_model(called: str, size: int, runs_dir: Path) -> None:
+def check_model(called: str, size: int, runs_dir: Path, coming: Path) -> None:
     """Refuse a visitor's model of the Hub of so many bytes, before it comes or once it turns out to be larger than was said.
+
+    `coming` is the folder that it comes into: what lies there is counted once.
 
     Raises:
         ModelError: it is too large, or there is no room for it.
@@ -108,7 +110,7 @@ def check_model(called: str, size: int, runs_dir: Path) -> None:
             f"{called[:60]} has {size // MEGABYTE:,} MB, and {LIMITS.model // MEGABYTE} are the most on this shared studio; "
             "choose a smaller one."
         )
-    if used_bytes(runs_dir) + size > LIMITS.disk:
+    if used_bytes(runs_dir) - used_bytes(coming) + size > LIMITS.disk:
         raise ModelError(
             f"{called[:60]} has {size // MEGABYTE:,} MB, and your work may take {LIMITS.disk // MEGABYTE} in all; "
             "delete a run first."

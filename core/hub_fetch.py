@@ -48,7 +48,7 @@ def fetch_model(log: RunLog) -> None:
     def progress(phase: str, done: int, total: int) -> None:
         # The list may have said less than what comes.
         if phase == COMING:
-            check_model(model.name, done, log.run.runs_dir)
+            _check_size(model, done, folder_of_part(folder))
         log.progress(phase, done, total)
 
     download(model, folder, progress)
@@ -71,7 +71,7 @@ def download(model: HubModel, folder: Path, progress: Progress) -> None:
             f"The Hub ({hub_address()[:60]}) does not answer; check the network, or put the model's folder on this disk and "
             "name it as base_model. Nothing was lost."
         )
-    beside = folder.with_name(f".{folder.name}.part")
+    beside = folder_of_part(folder)
     beside.mkdir(parents=True, exist_ok=True)
     _download_files(model, beside, progress)
     try:
@@ -83,6 +83,20 @@ def download(model: HubModel, folder: Path, progress: Progress) -> None:
     shutil.rmtree(beside / ".cache", ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     beside.replace(folder)
+
+
+def folder_of_part(folder: Path) -> Path:
+    """Return where a model lies as long as it is not whole."""
+    return folder.with_name(f".{folder.name}.part")
+
+
+def _check_size(model: HubModel, size: int, part: Path) -> None:
+    try:
+        check_model(model.name, size, part.parent.parent, part)
+    except ModelError:
+        # It will never be whole, and would take the room of a smaller one.
+        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def _download_files(model: HubModel, folder: Path, progress: Progress) -> None:
@@ -119,7 +133,7 @@ def _look_at_list(model: HubModel, folder: Path) -> None:
     files = huggingface_hub.model_info(model.id, revision=model.revision, files_metadata=True).siblings or []
     names = [file.rfilename for file in files]
     wanted = [file for file in files if _fits(file.rfilename, WANTED) and not _fits(file.rfilename, UNWANTED)]
-    check_model(model.name, sum(file.size or 0 for file in wanted), folder.parent.parent)
+    _check_size(model, sum(file.size or 0 for file in wanted), folder)
     is_safe = any(_fits(name, (WEIGHTS,)) and not _fits(name, UNWANTED) for name in names)
     if not is_safe and any(_fits(name, PICKLES) for name in names):
         raise only_pickles(model.name)

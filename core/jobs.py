@@ -91,6 +91,7 @@ def ask(config: RunConfig, places: Places, again: bool = True) -> RunFolder:
             forget_oldest(run.path.parent, MOST_MEASURED if config.kind == "measure" else MOST_TRIED)
         return create_folder(run.path, config, places.data_dir)
     if status.is_final and again and (config.kind == "race" or is_timed(config) or not is_answered(run)):
+        _check_open(run.runs_dir)
         run.forget_wishes()
         run.events_path.unlink(missing_ok=True)
         # What is asked may differ where it decides nothing: the number of rows to fetch.

@@ -65,6 +65,11 @@ class LiveEvaluation:
             points = max(FEWEST_POINTS, min(affordable, self._settings["evaluations"]))
             self.every = max(1, -(-total_steps // points))
 
+    def stretch(self, before: int, after: int) -> None:
+        """Keep about as many points where a run of so many steps becomes one of another length; a person's distance stays."""
+        if self.every is not None and self._settings["eval_every"] is None:
+            self.every = max(1, round(self.every * after / max(1, before)))
+
     def is_due(self, step: int, is_last: bool) -> bool:
         """Tell whether this step is evaluated: every so many, and the last one."""
         return is_last or bool(self.every and step % self.every == 0)

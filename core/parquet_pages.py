@@ -22,6 +22,10 @@ SHARED_BEGINNINGS, BY_NUMBER = 7, (2, 8)
 MOST_FIELDS, DEEPEST = 64, 4
 
 
+class TooWideError(ValueError):
+    """The pages of a file take more than is read at once."""
+
+
 @dataclass(frozen=True)
 class Page:
     """One page: its kind, the bytes that it unfolds to, how many values it holds, and how they are written."""
@@ -56,7 +60,8 @@ def unfolding_of(path: Path, names: Sequence[str]) -> Unfolding:
     """Return what the named columns unfold to.
 
     Raises:
-        ValueError: the file is damaged, or unfolds to more than any honest one.
+        TooWideError: it takes more than is read at once.
+        ValueError: the file is damaged.
     """
     metadata = pa.parquet.read_metadata(path)
     widest: dict[str, float] = {}
@@ -71,7 +76,7 @@ def unfolding_of(path: Path, names: Sequence[str]) -> Unfolding:
                 listed.add(part.name)
     for group in range(metadata.num_row_groups):
         if sum(size for (number, _), size in largest.items() if number == group) > MOST_TOGETHER_BYTES:
-            raise ValueError("its pages are too large together")
+            raise TooWideError
     return Unfolding(sum(widest.values()), tuple(sorted(listed)))
 
 
@@ -99,7 +104,7 @@ def _named_pages(content: mmap.mmap, metadata: Any, names: Sequence[str]) -> Ite
 
 def _check(page: Page, count: int) -> None:
     if not 0 <= page.size <= MOST_PAGE_BYTES or count > MOST_PAGES:
-        raise ValueError("a page is too large, or there are too many")
+        raise TooWideError
 
 
 def _pages(content: mmap.mmap, column: Any) -> Iterator[Page]:
@@ -111,10 +116,13 @@ def _pages(content: mmap.mmap, column: Any) -> Iterator[Page]:
     while at < end and left > 0:
         head = _Head(content, at)
         said = head.struct()
-        if not {KIND, UNFOLDED, PACKED} <= said.keys() or said[PACKED] < 0:
-            raise ValueError("a page without a size")
         about = said.get(DATA) or said.get(DATA_2) or {}
-        page = Page(said[KIND], said[UNFOLDED], about.get(1, 0), about.get(4 if DATA_2 in said else 2, 0))
+        about = about if isinstance(about, dict) else {}
+        told = [said.get(KIND), said.get(UNFOLDED), said.get(PACKED), about.get(1, 0), about.get(4 if DATA_2 in said else 2, 0)]
+        # A true or a number in place of one another would be no honest writer's.
+        if not all(type(number) is int for number in told) or said[PACKED] < 0:
+            raise ValueError("a page without a size")
+        page = Page(told[0], told[1], told[3], told[4])
         yield page
         left -= page.values if page.kind in DATA_KINDS else 0
         at = head.at + said[PACKED]

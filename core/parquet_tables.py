@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from core.errors import DataError
-from core.parquet_pages import unfolding_of
+from core.parquet_pages import MOST_TOGETHER_BYTES, TooWideError, unfolding_of
 from core.table_layout import CHUNK_ROWS, TableLayout, distinct_names, leave_out_nested, refuse_many_columns
 
 # Of these bytes at once; a row is read alone where it takes more. A list's texts may be long, each of them many times.
@@ -25,6 +25,11 @@ def look_into_parquet(table: TableLayout) -> None:
         refuse_many_columns(table.where, len(schema.names))
         names = _flat_columns(schema)
         unfolding_of(table.path, names)
+    except TooWideError:
+        raise DataError(
+            f"{table.where} unfolds to more than {MOST_TOGETHER_BYTES >> 20} MB at once; write it with smaller pages (one MB is "
+            "usual) or with fewer columns."
+        ) from None
     except (pa.ArrowException, OSError, ValueError):
         raise DataError(f"{table.where} is a damaged Parquet file; save it again.") from None
     table.columns = distinct_names(names)

@@ -11,7 +11,6 @@ import hmac
 import re
 import secrets
 import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,20 +27,14 @@ ROUNDS, BLOCKS, LANES, MEMORY_BYTES = 2**15, 8, 1, 64 * 2**20
 class Accounts:
     """The accounts of one file: salt and hash by name."""
 
-    known: Mapping[str, tuple[bytes, bytes]]
-    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    known: Mapping[str, tuple[bytes, bytes]] = field(repr=False)
 
     def fits(self, name: str, password: str) -> bool:
-        """Tell whether this is the password of that name.
-
-        A name that is not known takes as long as one that is, and guesses wait for each other: many at once take neither the
-        memory nor the cores from the page.
-        """
+        """Tell whether this is the password of that name; one that is not known takes as long as one that is."""
         if len(password) > LONGEST:
             return False
         salt, wanted = self.known.get(name, (b"", b""))
-        with self._one_at_a_time:
-            return hmac.compare_digest(_hashed(password, salt), wanted)
+        return hmac.compare_digest(_hashed(password, salt), wanted)
 
 
 def read_accounts(path: Path) -> Accounts:
@@ -87,13 +80,20 @@ def _hashed(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(password.encode(), salt=salt, n=ROUNDS, r=BLOCKS, p=LANES, maxmem=MEMORY_BYTES, dklen=32)
 
 
+def _asked() -> str:
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise ConfigError("", "These are two different passwords; try again.")
+    return password
+
+
 def main() -> int:
     """Ask for a password, or read it from a pipe, and write the account's line."""
     parser = argparse.ArgumentParser(prog="python -m core.passwords", description="Write a line for STUDIO_AUTH_FILE.")
     parser.add_argument("name", metavar="NAME")
     name = parser.parse_args().name
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     try:
+        password = _asked() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         line = account_line(name, password)
     except StudioError as error:
         sys.stderr.write(f"{one_sentence(error)}\n")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -125,9 +126,7 @@ def _check_network() -> None:
 @contextmanager
 def _hub(repository: str, token: str) -> Iterator[huggingface_hub.HfApi]:
     """Hand out the library's calls, with patience for each, and its faults as sentences."""
-    huggingface_hub.set_client_factory(_patient_client)
-    # It tells each retry, with the address.
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    _have_patience()
     try:
         yield huggingface_hub.HfApi(endpoint=hub_address().rstrip("/"), token=token)
     except StudioError:
@@ -136,6 +135,14 @@ def _hub(repository: str, token: str) -> Iterator[huggingface_hub.HfApi]:
         # What went wrong with one file is wrapped. Nothing is chained: a request knows the token.
         cause = error.__cause__ if isinstance(error, RuntimeError) else None
         raise RunError(f"{repository}: {_said(cause or error, token)}.") from None
+
+
+@cache
+def _have_patience() -> None:
+    """Set the library up, once: another client would be taken from whoever pushes at the same time."""
+    huggingface_hub.set_client_factory(_patient_client)
+    # It tells each retry, with the address.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
 
 def _patient_client() -> Any:
@@ -189,10 +196,13 @@ def _is_private(hub: huggingface_hub.HfApi, repository: str) -> bool | None:
 def _commit(hub: huggingface_hub.HfApi, repository: str, files: Mapping[str, Path | bytes], message: str) -> None:
     with ExitStack() as opened:
         # As open files: the library then sends them by plain HTTP, in which our patience counts and which needs no Rust threads.
-        added = [
-            huggingface_hub.CommitOperationAdd(
-                name, opened.enter_context(content.open("rb")) if isinstance(content, Path) else content
-            )
-            for name, content in files.items()
-        ]
+        try:
+            added = [
+                huggingface_hub.CommitOperationAdd(
+                    name, opened.enter_context(content.open("rb")) if isinstance(content, Path) else content
+                )
+                for name, content in files.items()
+            ]
+        except FileNotFoundError:
+            raise RunError("The run was deleted meanwhile; nothing was sent.") from None
         hub.create_commit(repository, added, commit_message=message)

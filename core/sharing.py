@@ -82,7 +82,7 @@ def repository_files(run: RunFolder, repository: str, with_film: bool = False) -
         StudioError: the film cannot be drawn; the sentence is the desk's.
     """
     card = model_card(run, repository)
-    files = {name.removeprefix(MODEL): content for name, content in _members(run, with_film=False) if name.startswith(MODEL)}
+    files = {name.removeprefix(MODEL): content for name, content in _model_files(run)}
     film = _film(run) if with_film else None
     return files | {CARD.removeprefix(MODEL): card.encode()} | ({FILM: film.encode()} if film is not None else {})
 
@@ -135,6 +135,7 @@ def _members(run: RunFolder, with_film: bool) -> Iterator[tuple[str, Path | byte
     places = places_in(run, run.config().model_dump(mode="json"))
     yield STATUS, _as_json(without_places(_told(run), places))
     yield "events.jsonl", _events(run, places)
+    yield from _model_files(run)
     for path in sorted(run.path.rglob("*")):
         name = path.relative_to(run.path).as_posix()
         if path.is_symlink() or not path.is_file() or not most_bytes(name) or name in (STATUS, "events.jsonl"):
@@ -142,10 +143,15 @@ def _members(run: RunFolder, with_film: bool) -> Iterator[tuple[str, Path | byte
         if name.startswith("snapshots/"):
             if with_film:
                 yield name, path
-        elif name.startswith(MODEL):
-            yield name, _without_origin(path) if path.name in ("config.json", "tokenizer_config.json") else path
-        else:
+        elif not name.startswith(MODEL):
             yield name, _as_json(without_places(read_json(path), places))
+
+
+def _model_files(run: RunFolder) -> Iterator[tuple[str, Path | bytes]]:
+    for path in sorted((run.path / "model").rglob("*")):
+        name = path.relative_to(run.path).as_posix()
+        if path.is_file() and not path.is_symlink() and most_bytes(name):
+            yield name, _without_origin(path) if path.name in ("config.json", "tokenizer_config.json") else path
 
 
 def _told(run: RunFolder) -> dict[str, Any]:

@@ -104,7 +104,9 @@ class TableFile(TableLayout):
 
 
 def look_into(path: Path, where: str) -> TableFile:
-    """Find out what a file is by its content: form, encoding, delimiter, header and columns. Reads its head only.
+    """Find out what a file is by its content: form, encoding, delimiter, header and columns.
+
+    Reads its head only; of a Parquet file the heads of its pages.
 
     Raises:
         DataError: it is empty, an archive, binary, or has no columns; the sentence says what to do.

@@ -10,7 +10,7 @@ from transformers import TrainerState, get_scheduler
 UNKNOWN_STEPS = 10_000_000
 # What a machine that slows down on the way may take more.
 CAUTION = 0.95
-# The plan is made anew where what is left has become so much longer or shorter, and at most so often.
+# The plan is made anew where a step has become so much slower or quicker, and at most so often.
 ASTRAY, AGAIN_SECONDS = 0.1, 1.0
 
 
@@ -20,7 +20,7 @@ class TimeBudget:
     def __init__(self, seconds: float, began: float, reserve: float, settings: dict[str, Any]) -> None:
         self._deadline = began + seconds - reserve
         self._settings = settings
-        self._planned_at = 0.0
+        self._planned_at, self._pace = 0.0, 0.0
         # After which step how many steps were planned: what the learning rate was bent to.
         self.planned: list[tuple[int, int]] = []
 
@@ -33,27 +33,23 @@ class TimeBudget:
 
         A tenth is kept for evaluations on the way.
         """
-        total = self._fitting(state.global_step, seconds_per_step)
+        left = max(0.0, self._deadline - time.monotonic()) * CAUTION
+        more = int(left / (1.1 * seconds_per_step)) if seconds_per_step > 0 else 1
+        total: int = state.global_step + max(1, more)
+        if self._settings["max_steps"]:
+            total = max(state.global_step, min(total, self._settings["max_steps"]))
         bend(state, scheduler, total, self._settings)
         self.planned.append((state.global_step, total))
-        self._planned_at = time.monotonic()
+        self._planned_at, self._pace = time.monotonic(), seconds_per_step
         return total
 
     def keep_to(self, state: TrainerState, scheduler: Any, seconds_per_step: float) -> int:
         """Plan again where the machine has become slower or quicker than it was; return the number of steps."""
         total: int = state.max_steps
-        left = total - state.global_step
-        if left > 0 and time.monotonic() - self._planned_at > AGAIN_SECONDS:
-            astray = abs(self._fitting(state.global_step, seconds_per_step) - total)
-            if astray > max(1.0, ASTRAY * left):
-                return self.plan(state, scheduler, seconds_per_step)
+        astray = abs(seconds_per_step - self._pace) > ASTRAY * self._pace
+        if astray and state.global_step < total and time.monotonic() - self._planned_at > AGAIN_SECONDS:
+            return self.plan(state, scheduler, seconds_per_step)
         return total
-
-    def _fitting(self, step: int, seconds_per_step: float) -> int:
-        left = max(0.0, self._deadline - time.monotonic()) * CAUTION
-        more = int(left / (1.1 * seconds_per_step)) if seconds_per_step > 0 else 1
-        total = step + max(1, more)
-        return max(step, min(total, self._settings["max_steps"])) if self._settings["max_steps"] else total
 
 
 def bend(state: TrainerState, scheduler: Any, total: int, settings: dict[str, Any]) -> None:

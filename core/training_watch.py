@@ -114,8 +114,7 @@ class TrainingWatch(TrainerCallback):
     def _look_at_plan(self, state: TrainerState, scheduler: Any) -> None:
         """Plan once the speed can be read, for the learning rate's sake a first time after the first step; then keep to it."""
         if self._planned:
-            if self._budget is not None:
-                self._total = self._budget.keep_to(state, scheduler, self._clock.seconds_per_step())
+            self._keep_to_plan(state, scheduler)
             return
         is_known = self._clock.steps >= SPEED_STEPS and self._clock.seconds >= SPEED_SECONDS
         if is_known or self._evaluation.is_due(state.global_step, is_last=False):
@@ -123,6 +122,13 @@ class TrainingWatch(TrainerCallback):
         elif self._budget is not None and self._clock.steps == 1:
             # The first step is slower than the rest.
             self._budget.plan(state, scheduler, self._clock.seconds_per_step() / SPEED_STEPS)
+
+    def _keep_to_plan(self, state: TrainerState, scheduler: Any) -> None:
+        total = self._budget.keep_to(state, scheduler, self._clock.seconds_per_step()) if self._budget else self._total
+        if total != self._total:
+            self._log.write(NoticeEvent(f"A step takes another time than before: {total:,} steps fit into what was given"))
+            self._evaluation.stretch(self._total, total)
+            self._total = total
 
     def _plan(self, state: TrainerState, scheduler: Any) -> None:
         self._planned = True

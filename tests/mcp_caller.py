@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -22,7 +23,9 @@ def _in_session(url: str, headers: dict[str, str], work: Callable[[ClientSession
             await session.initialize()
             return await work(session)
 
-    return anyio.run(run)
+    # In a thread: a browser of another test may have a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(anyio.run, run).result()
 
 
 def tools_of(url: str, headers: dict[str, str]) -> dict[str, Any]:

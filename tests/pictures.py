@@ -105,7 +105,7 @@ def film_first_visit(page: Page, path: Path) -> None:
         page.locator(".first-steps button").nth(place).click()
         film.wait_for(enough)
         film.wait(1.5)
-        page.wait_for_function(f"!document.querySelectorAll('.first-steps button')[{place + 1}].disabled")
+        page.wait_for_function(f"!document.querySelectorAll('.first-steps button')[{place + 1}].matches('[aria-disabled=true]')")
     page.locator(".first-steps button").nth(2).click()
     wait_for_map(page)
     film.wait(0.5)

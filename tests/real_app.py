@@ -18,9 +18,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 TABS = ("Model", "Data", "Loss", "Train", "Evaluate", "Explore", "Runs")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-headless-shell")
+# WebGL is drawn by the processor, and only that: to compose whole pages in this way takes most of a page's time.
 FLAGS = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+    "--disable-sync", "--disable-gpu-rasterization", "--disable-gpu-compositing", "--use-gl=angle", "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
 ]  # fmt: skip
 SAYS = "document.querySelector('#live-figure .says').textContent"
 

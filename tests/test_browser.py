@@ -134,7 +134,7 @@ def test_from_click_to_map_and_back_after_a_restart(
     steps = page.locator(".first-steps button")
     steps.first.click()
     wait_until_says(page, "Training")
-    assert steps.nth(1).is_disabled()
+    assert steps.nth(1).get_attribute("aria-disabled") == "true"
     page.reload()
     open_tab(page, "Train")
     second = open_page(browser, app.url, complaints)

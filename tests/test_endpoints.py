@@ -69,17 +69,16 @@ def test_tools_are_the_five_endpoints_and_drive_a_whole_run(client: Client) -> N
     assert TOKEN.fullmatch(began["token"]) and "recipe" in mistaken
     mine = {"run": began["run"], "token": began["token"]}
     deadline = time.monotonic() + 90
-    while (told := called(url, {}, [("status", mine)])[0])["state"] != "done":
+    while (told := ask(client, "status", **mine))["state"] != "done":
         assert time.monotonic() < deadline and not told["error"], told
         time.sleep(0.3)
     asked = [
+        ("status", mine),
         ("status", mine | {"token": ""}),
         ("embed", {"texts": ["one"], "model": f"run:{began['run']}", "token": began["token"]}),
     ]
-    refused, vectors = called(url, {}, asked)
-    assert "no such run of yours" in refused and len(vectors[0]) == 384
-    # The page and gradio's client know the same run.
-    assert ask(client, "status", **mine)["scores"] == told["scores"]
+    same, refused, vectors = called(url, {}, asked)
+    assert same == told and "no such run of yours" in refused and len(vectors[0]) == 384
 
 
 @pytest.mark.parametrize(

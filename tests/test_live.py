@@ -16,6 +16,7 @@ from core.config import build_config
 from core.events import EvaluationEvent, Event, EventWriter, MeasureEvent, StateEvent, StepEvent
 from core.figures import PALETTE
 from core.files import write_json
+from core.launching import ensure_supervisor
 from core.overlay import MOST_POINTS, OverlaidRun, curve_of, differences, evaluation_title, loss_overlay, smooth
 from core.processes import spawn_detached, start_time
 from core.run_store import create_folder, list_runs
@@ -93,6 +94,7 @@ class Watched:
 @pytest.fixture(scope="module")
 def live_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("live")
+    ensure_supervisor(folder)
     yield folder
     end_supervisor(folder)
 

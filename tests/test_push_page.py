@@ -129,6 +129,16 @@ def test_pushed_run_shows_how_it_goes_and_its_address_and_a_fault_is_told(runs_d
         assert fault.startswith('<div class="problem"') and says in fault and "<b>" not in fault
 
 
+def test_page_that_is_left_in_the_middle_of_a_push_holds_nobody_up(runs_dir: Path, hub: FakeHub) -> None:
+    hub.tokens = {MACHINES: OWNER}
+    hub.before = lambda path: time.sleep(3 if "commit" in path else 0)
+    going = push_run(Studio(runs_dir, None), caller("http://127.0.0.1:7860"), ended_run(runs_dir).id, NAME, True, False)
+    next(going)
+    began = time.monotonic()
+    going.close()
+    assert time.monotonic() - began < 0.5
+
+
 def cookie(token: str) -> str:
     """Return what a browser holds after it came back from the Hub's sign-in page."""
     person = {"preferred_username": OWNER, "name": "Ada", "profile": "", "picture": ""}

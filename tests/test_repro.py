@@ -173,7 +173,9 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> Repeated:
     data_dir = write_small_data(here / "data")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".gradient_checkpointing_enable", FutureWarning)
-        runs = {name: made(here / "runs", chain, data_dir) for name, chain in CHAINS.items()}
+        # One is scored on the sample, whose pairs go along.
+        places = dict.fromkeys(CHAINS, data_dir) | {"mnr-hard-negatives": None}
+        runs = {name: made(here / "runs", chain, places[name]) for name, chain in CHAINS.items()}
     scripts = {name: written(run, here / name) for name, run in runs.items()}
     assert not (here / "fine-tune" / "pairs.parquet").exists() and not (here / "margin-mse" / "teacher" / "model").exists()
     # Its pairs are not this project's to give away.

@@ -16,7 +16,7 @@ from core.run_store import create_run, list_runs
 from core.series import FollowedRun
 from core.sharing import write_bundle
 from tests.fake_hub import OWNER, TOKEN, FakeHub, fake_hub
-from tests.real_app import CHROMIUM, RealApp, chromium, open_page, open_tab, press
+from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
 from tests.shared_runs import SECRET_TEXT, contents, ended_run
 from tests.small_films import ask_directly
 from ui.runs_tab import runs_table
@@ -90,12 +90,6 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
         monkeypatch.setenv("HF_ENDPOINT", started.url)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         yield started
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.mark.browser

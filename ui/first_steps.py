@@ -23,13 +23,13 @@ def build_first_steps() -> gr.HTML:
 
 
 def how_far(studio: Studio) -> str:
-    """Return how far the only run is; whoever has started a second one needs no leading."""
+    """Return how far the only run, or the only chain, is; whoever has started a second one needs no leading."""
     listed = list_runs(studio.runs_dir)
-    if len(listed) > 1:
+    if sum(status.after is None for _, status in listed) > 1:
         return GONE
     if not listed:
         return START
     status = listed[0][1]
-    if not status.is_final:
+    if not all(each.is_final for _, each in listed):
         return WAIT
     return DONE if status.has_model else START

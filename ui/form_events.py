@@ -54,10 +54,11 @@ def name_recipe(method: str, size: str | None) -> tuple[str, Any]:
     chosen = size if size in spec.sizes else spec.sizes[0]
     reasons = dict.fromkeys(spec.why_not.values())
     missing = "; ".join(
-        f"not {' or '.join(name for name in spec.why_not if spec.why_not[name] == why)}: {why}" for why in reasons
+        f"no {' or '.join(name for name in spec.why_not if spec.why_not[name] == why)} size: {why}" for why in reasons
     )
     choices = [(SIZE_TITLES[each], each) for each in spec.sizes]
-    return f"{method}@{chosen}", gr.update(choices=choices, value=chosen, info=missing or "How large, and how long it takes")
+    told = missing[:1].upper() + missing[1:] or "How large, and how long it takes"
+    return f"{method}@{chosen}", gr.update(choices=choices, value=chosen, info=told)
 
 
 def change_method(method: str, recipe: str) -> tuple[str, Any]:
@@ -93,7 +94,13 @@ def choose_recipe(studio: Studio, recipe: str, yours: dict[str, Any]) -> tuple[A
 
 
 def edit_form(studio: Studio, recipe: str, yours: dict[str, Any], shown: dict[str, Any], *values: Any) -> tuple[Any, ...]:
-    """Take the widgets as they are now."""
+    """Take the widgets as they are now.
+
+    Raises:
+        gr.Error: the server has forgotten what the page showed, and could not tell a recipe's values from a person's.
+    """
+    if not shown:
+        raise gr.Error("This page was open for so long that the studio has forgotten it; reload it.", print_exception=False)
     told = dict(zip(FORM_KEYS, values, strict=True))
     return form_answer(studio, recipe, change_form(studio, recipe, yours, shown, values), told)
 

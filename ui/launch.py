@@ -13,6 +13,7 @@ from core.errors import MachineError, hide_words
 from core.hosting import is_hosted
 from ui.layout import build_page
 from ui.live import PLOTLY_JS
+from ui.packed import Packed
 from ui.signing_in import ACCOUNTS_FILE, SignedIn, sign_in, wanted_accounts
 from ui.studio import Studio
 from ui.theme import CSS, THEME
@@ -45,7 +46,7 @@ def launch(studio: Studio) -> gr.Blocks:
         max_file_size="200mb", mcp_server=True,
         state_session_capacity=MOST_PAGES,
         auth=sign_in(accounts) if accounts else None,  # type: ignore[arg-type]
-        app_kwargs={"middleware": [Middleware(SignedIn, accounts)] if accounts else []},
+        app_kwargs={"middleware": [Middleware(Packed, PLOTLY_JS), *([Middleware(SignedIn, accounts)] if accounts else [])]},
     )  # fmt: skip
     return page
 

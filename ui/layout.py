@@ -137,7 +137,7 @@ def _lay_out(studio: Studio) -> Page:
 def _wire_runs(studio: Studio, page: Page) -> None:
     look: dict[str, Any] = {"fn": bound(show_runs, studio), "inputs": page.look_inputs(), "outputs": page.run_outputs()}
     look |= QUIET
-    edited = page.train.start.click(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
+    edited = page.train.start.click(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **MAY_FAIL)
     wire_start(studio, page, edited).success(**look)
     page.run.input(**look)
     page.train.stop.click(bound(stop_training, studio), page.run, None, **MAY_FAIL)

@@ -180,6 +180,7 @@ async function pull(mine) {
   try {
     const news = await server.news_of_run([visitor(), run, drawn, generation]);
     if (mine !== turn) return;
+    if (news.fault !== undefined) { find('.says').textContent = news.fault; find('.shown').hidden = true; bar(null); return; }
     if (news.gone) { find('.says').textContent = 'This run was deleted.'; find('.shown').hidden = true; bar(null); return; }
     if (news.reading) {
       find('.says').textContent = `Reading what was written so far… ${Math.round(100 * news.share_read)} %`;

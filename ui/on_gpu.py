@@ -23,9 +23,9 @@ def wire_start(studio: Studio, page: Page, edited: Any) -> Any:
     """Wire what follows once the form is as the person has it; return the event whose success is a run that was made."""
     form = [page.recipe, page.yours]
     if not is_zerogpu():
-        return edited.then(bound(start_training, studio), form, page.run, **MAY_FAIL)
+        return edited.success(bound(start_training, studio), form, page.run, **MAY_FAIL)
     # What is wrong with the form is said at once, and not after the others' runs.
-    checked = edited.then(bound(check_training, studio), form, None, **MAY_FAIL)
+    checked = edited.success(bound(check_training, studio), form, None, **MAY_FAIL)
     return checked.success(bound(train_on_gpu, studio), form, page.run, **ON_GPU)
 
 

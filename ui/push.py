@@ -105,12 +105,15 @@ def with_caller(handler: Callable[..., Iterator[Any]], studio: Studio) -> Callab
 
 def push_run(studio: Studio, caller: Caller, name: str, *asked: Any) -> Iterator[str]:
     """Push the chosen run and tell how that goes, once a second; `asked` is that of `PushBlock.asked`."""
-    said, began = ["Asking who you are"], time.monotonic()
-    with ThreadPoolExecutor(1) as pool:
+    said, began, pool = ["Asking who you are"], time.monotonic(), ThreadPoolExecutor(1)
+    try:
         going = pool.submit(pushed, studio, caller, said.append, name, *asked)
         while wait([going], timeout=1).not_done:
             yield hint(f"{said[-1]}, {time.monotonic() - began:.0f} s")
         yield going.result()
+    finally:
+        # Who leaves the page is not waited for: Gradio closes what was left where it answers everybody.
+        pool.shutdown(wait=False)
 
 
 def pushed(studio: Studio, caller: Caller, tell: Progress, name: str, *asked: Any) -> str:
@@ -140,7 +143,7 @@ def token_of(studio: Studio, caller: Caller) -> str:
     # A browser says which page asks. A strange page could press the button with the visitor's cookie, or on this machine.
     address = urlsplit(caller.request.headers.get("origin") or "")
     if os.environ.get("SPACE_ID"):
-        if address.netloc not in os.environ.get("SPACE_HOST", "").split(","):
+        if not address.netloc or address.netloc not in os.environ.get("SPACE_HOST", "").split(","):
             raise RunError(ELSEWHERE)
         if caller.signed_in is None or not caller.signed_in.token:
             raise RunError(SIGN_IN)

@@ -107,10 +107,12 @@ def make_bundle(studio: Studio, name: str, with_film: bool, with_script: bool) -
         run = _run(studio, name)
         # Gradio serves what lies there, for a day; nobody can guess the folder. A visitor has one: many would fill the disk.
         hidden = hashlib.sha256(f"bundle of {studio.token}".encode()).hexdigest() if studio.is_hosted else secrets.token_hex(16)
-        folder = Path(get_upload_folder()) / hidden
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = Path(get_upload_folder()) / hidden / secrets.token_hex(4)
         folder.mkdir(parents=True)
         path = write_bundle(run, folder / bundle_name(run), bool(with_film), bool(with_script))
+        for earlier in folder.parent.iterdir():
+            if earlier != folder:
+                shutil.rmtree(earlier, ignore_errors=True)
     except (StudioError, OSError) as error:
         raise gr.Error(one_sentence(error), print_exception=False) from None
     return gr.update(value=str(path), label=f"Download ({megabytes(path.stat().st_size)})", visible=True)

@@ -7,8 +7,10 @@ import hmac
 import os
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -33,10 +35,12 @@ def wanted_accounts() -> Accounts | None:
 
 def sign_in(accounts: Accounts) -> Callable[[str, str], Awaitable[bool]]:
     """Return what Gradio awaits to learn whether a name and a password fit."""
+    one_at_a_time = cache(lambda: anyio.CapacityLimiter(1))
 
     async def fits(name: str, password: str) -> bool:
-        # The hash takes a tenth of a second, in which the page would stand still.
-        return await anyio.to_thread.run_sync(accounts.fits, name, password)
+        # The hash takes a tenth of a second, in which the page would stand still. Guesses wait for each other, and not in the
+        # threads that the page answers from: many at once take neither these nor the memory nor the cores.
+        return await anyio.to_thread.run_sync(accounts.fits, name, password, limiter=one_at_a_time())
 
     return fits
 

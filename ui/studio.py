@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.exceptions import HTTPException
 
 from core.errors import ConfigError, RunError, StudioError, one_sentence, without_words
 from core.files import read_json
@@ -21,6 +20,7 @@ from core.run_store import open_owned, open_run
 from core.runs import RUN_ID, RunFolder
 from core.series import FollowedRuns
 from core.visitors import owner_of, shelf_of, studio_of
+from ui.html import problem
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,9 @@ def served(handler: Callable[..., Any], studio: Studio) -> Callable[..., Any]:
             with faults_told():
                 return handler(studio.seen_by(told[0]), told[1:])
         except gr.Error as error:
-            # Whatever else is raised here the server would log, words and all.
-            raise HTTPException(400, error.message) from None
+            # Gradio's script hands on no fault, and the server would log it, words and all: it is an answer as any other.
+            said = str(error.message)
+            return {"fault": said, "html": problem(said), "mark": said, "final": True}
 
     call.__name__ = handler.__name__
     call.asks_visitor = True  # type: ignore[attr-defined]

@@ -195,8 +195,8 @@ b.cosine {font-variant-numeric: tabular-nums; color: var(--accent)}
   font-style: normal; font-size: .85rem; text-align: center; background: var(--background-fill-secondary)}
 .first-steps button.next {background: #4f46e5; border-color: #4f46e5; color: #fff}
 .first-steps button.next i {background: #fff; color: #3730a3}
-.first-steps button:disabled {color: var(--body-text-color-subdued); cursor: default}
-#first-steps:not(:has(button)) {display: none}
+.first-steps button[aria-disabled=true] {color: var(--body-text-color-subdued); cursor: default}
+#first-steps:has([hidden]) {display: none}
 #runs-table, #runs-table * {font-family: var(--font) !important}
 @media (max-width: 900px) {table.catalogue td:first-child {min-width: 240px}}
 """
