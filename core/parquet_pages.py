@@ -103,7 +103,9 @@ def _named_pages(content: mmap.mmap, metadata: Any, names: Sequence[str]) -> Ite
 
 
 def _check(page: Page, count: int) -> None:
-    if not 0 <= page.size <= MOST_PAGE_BYTES or count > MOST_PAGES:
+    if page.size < 0:
+        raise ValueError("a page of less than nothing")
+    if page.size > MOST_PAGE_BYTES or count > MOST_PAGES:
         raise TooWideError
 
 

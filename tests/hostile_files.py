@@ -65,7 +65,7 @@ FILES: Mapping[str, tuple[str, Callable[[], str | bytes], str | None]] = Mapping
         "parquet: texts that share their beginnings": ("a.parquet", shared_beginnings, None),
         "parquet: what shrinks too well": ("a.parquet", repeated, "unfolds to more than 20 times"),
         "parquet: a page of less than nothing": ("a.parquet", lambda: with_a_page_of(b"\x01"), "damaged Parquet"),
-        "parquet: a page of two gigabytes": ("a.parquet", lambda: with_a_page_of(b"\xfe\xff\xff\xff\x0f"), "damaged Parquet"),
+        "parquet: a page of two gigabytes": ("a.parquet", lambda: with_a_page_of(b"\xfe\xff\xff\xff\x0f"), "unfolds to more"),
         "parquet: a size without an end": ("a.parquet", lambda: with_a_page_of(b"\xff" * 12), "damaged Parquet"),
         "parquet: more rows than it has": ("a.parquet", lambda: with_rows(60), ""),
         "parquet: a footer and nothing else": ("a.parquet", lambda: b"PAR1" + b"\xff\xff\xff\x7fPAR1", "damaged Parquet"),
