@@ -68,7 +68,7 @@ class Desk:
         self._asked_at = time.monotonic()
         # By thread, for a map may be worked out beside the questions: the first UMAP compiles for up to a minute.
         self._hung_at: dict[int, float] = {}
-        self._maps, self._maps_asked = ThreadPoolExecutor(1, "maps"), 0
+        self._maps, self._room_for_maps = ThreadPoolExecutor(1, "maps"), threading.Semaphore(MOST_MAPS)
 
     def serve(self) -> None:
         """Answer until nobody has asked for a while, or the supervisor is gone."""
@@ -120,10 +120,9 @@ class Desk:
             if not _is_map(message):
                 torch.set_num_threads(1 if (self.folder / BUSY).exists() else usable_cores())
                 self._send(stack.pop_all(), connection, message, self.shelf)
-            elif self._maps_asked >= MOST_MAPS:
+            elif not self._room_for_maps.acquire(blocking=False):
                 connection.send_bytes(_fault(MachineError("Other maps are being worked out; wait a minute, then ask again.")))
             else:
-                self._maps_asked += 1
                 self._maps.submit(self._draw, stack.pop_all(), connection, message, self._asked_at)
 
     def _draw(self, stack: contextlib.ExitStack, connection: Connection, message: bytes, came: float) -> None:
@@ -131,7 +130,7 @@ class Desk:
             # A shelf of its own: it needs no model, and names are looked up in the folder of whoever asks.
             self._send(stack, connection, message, Shelf(self.runs_dir), came)
         finally:
-            self._maps_asked -= 1
+            self._room_for_maps.release()
 
     def _send(
         self, stack: contextlib.ExitStack, connection: Connection, message: bytes, shelf: Shelf, came: float | None = None

@@ -124,6 +124,21 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).first.click()
 
 
+def downloaded(page: Page, name: str, folder: Path) -> Path:
+    """Take a run away on the Runs tab, without its film, and return where its file lies."""
+    open_tab(page, "Runs")
+    page.locator("#runs-table").get_by_text(name).locator("visible=true").first.click()
+    page.locator("#use-it").get_by_text("SentenceTransformer").first.wait_for()
+    page.get_by_label("With the film").uncheck()
+    press(page, "Make the file")
+    page.locator("#bundle").wait_for(state="visible")
+    with page.expect_download() as downloading:
+        page.locator("#bundle").click()
+    saved = folder / downloading.value.suggested_filename
+    downloading.value.save_as(saved)
+    return saved
+
+
 def wait_until_says(page: Page, start: str, seconds: float = 180.0) -> None:
     page.wait_for_function(f"{SAYS}.startsWith('{start}')", timeout=seconds * 1000, polling=50)
 

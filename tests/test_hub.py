@@ -152,8 +152,8 @@ def test_command_without_a_network_ends_with_a_sentence_in_time(
     done = run_core(*command, "--runs-dir", str(runs_dir))
     assert (done.returncode, done.stdout) == (2, "")
     assert "does not answer; check the network" in done.stderr.splitlines()[-1]
-    # Three processes are started, its supervisor and worker among them: on a shared machine longer than a fixed bound allows.
-    assert time.monotonic() - began < 6 + 3 * one_process, "5 s from the question on"
+    # The second process takes as long to start as the first: on a machine that is shared, longer than a fixed bound allows.
+    assert time.monotonic() - began < 6 + 2 * one_process, "5 s from the question on"
     assert not any(path for path in runs_dir.iterdir() if not path.name.startswith(".")), "no run was made"
 
 

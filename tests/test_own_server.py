@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from core.passwords import account_line
 from tests.mcp_caller import called, tools_of
 from tests.proxy import Proxy
-from tests.real_app import CHROMIUM, RealApp, open_tab, plotted, press
+from tests.real_app import CHROMIUM, RealApp, downloaded, open_tab, plotted, press
 from tests.shared_runs import ended_run
 from ui.live import PLOTLY_JS
 from ui.signing_in import told_in
@@ -120,16 +120,6 @@ def test_page_works_behind_the_proxy(app: RealApp, proxy: Proxy, tab: tuple[Page
     open_tab(page, "Train")
     page.wait_for_function("((document.querySelector('[data-plot=loss]').data || [])[0] || {x: []}).x.length > 0")
     assert len(plotted(page, "loss")) == 4
-    open_tab(page, "Runs")
-    page.locator("#runs-table").get_by_text(run.id).locator("visible=true").first.click()
-    page.locator("#use-it").get_by_text("SentenceTransformer").first.wait_for()
-    page.get_by_label("With the film").uncheck()
-    press(page, "Make the file")
-    page.locator("#bundle").wait_for(state="visible")
-    with page.expect_download() as downloading:
-        page.locator("#bundle").click()
-    saved = tmp_path / "bundle.zip"
-    downloading.value.save_as(saved)
-    assert zipfile.ZipFile(saved).testzip() is None
+    assert zipfile.ZipFile(downloaded(page, run.id, tmp_path)).testzip() is None
     assert not proxy.refused and not complaints
     page.goto("about:blank")

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from core.config import build_config
@@ -11,7 +12,7 @@ from core.errors import ConfigError
 from core.recipes import RECIPES, recipe_config
 from core.settings import settle
 from ui.data_requests import request_data
-from ui.form_events import choose_recipe, form_answer
+from ui.form_events import choose_recipe, edit_form, form_answer
 from ui.launch import serves_others
 from ui.run_form import FORM_KEYS, FormState, change_form, plan_line, settings_table, start_config, start_form
 from ui.studio import Studio
@@ -217,3 +218,13 @@ def test_loss_that_needs_a_teacher_shows_where_to_name_one(studio: Studio) -> No
 def test_prompts_of_a_hub_model_are_those_of_its_catalogue_entry(studio: Studio) -> None:
     config = build_config({"base_model": "hub:intfloat/e5-small-v2"})
     assert settle(config, "sentence", studio.machine, runs_dir=studio.runs_dir)["prompts"].value["query"] == "query: "
+
+
+def test_page_that_the_server_has_forgotten_is_told_so_and_a_form_that_did_not_fit_can_be_edited(studio: Studio) -> None:
+    told = [start_form(studio, RECIPE).shown[key] for key in FORM_KEYS]
+    with pytest.raises(gr.Error, match="has forgotten it; reload it"):
+        edit_form(studio, RECIPE, {}, None, *told)
+    # Nothing is filled in there, and that is not the same.
+    unfit = start_form(studio, RECIPE, {"batch_size": 0})
+    assert unfit.fault and unfit.shown == {}
+    assert edit_form(studio, RECIPE, unfit.yours, unfit.shown, *told)[1]["batch_size"] == 32

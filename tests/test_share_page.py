@@ -16,7 +16,7 @@ from core.run_store import create_run, list_runs
 from core.series import FollowedRun
 from core.sharing import write_bundle
 from tests.fake_hub import OWNER, TOKEN, FakeHub, fake_hub
-from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
+from tests.real_app import CHROMIUM, RealApp, downloaded, open_page, press
 from tests.shared_runs import SECRET_TEXT, contents, ended_run
 from tests.small_films import ask_directly
 from ui.runs_tab import runs_table
@@ -101,16 +101,7 @@ def test_run_is_downloaded_opened_again_and_pushed_on_the_page(
     app = RealApp(runs_dir)
     try:
         page = open_page(browser, app.url, complaints := [])
-        open_tab(page, "Runs")
-        page.locator("#runs-table").get_by_text(run.id).locator("visible=true").first.click()
-        page.locator("#use-it").get_by_text("SentenceTransformer").first.wait_for()
-        page.get_by_label("With the film").uncheck()
-        press(page, "Make the file")
-        page.locator("#bundle").wait_for(state="visible")
-        with page.expect_download() as downloading:
-            page.locator("#bundle").click()
-        saved = tmp_path / downloading.value.suggested_filename
-        downloading.value.save_as(saved)
+        saved = downloaded(page, run.id, tmp_path)
         page.get_by_label("Repository on the Hub").fill(f"{OWNER}/pushed")
         press(page, "Push to the Hub")
         page.locator("#pushed").get_by_text(f"On the Hub, private: {hub.url}/{OWNER}/pushed").wait_for()

@@ -93,13 +93,13 @@ def choose_recipe(studio: Studio, recipe: str, yours: dict[str, Any]) -> tuple[A
     return form_answer(studio, recipe, start_form(studio, recipe, own), {})
 
 
-def edit_form(studio: Studio, recipe: str, yours: dict[str, Any], shown: dict[str, Any], *values: Any) -> tuple[Any, ...]:
+def edit_form(studio: Studio, recipe: str, yours: dict[str, Any], shown: dict[str, Any] | None, *values: Any) -> tuple[Any, ...]:
     """Take the widgets as they are now.
 
     Raises:
         gr.Error: the server has forgotten what the page showed, and could not tell a recipe's values from a person's.
     """
-    if not shown:
+    if shown is None:
         raise gr.Error("This page was open for so long that the studio has forgotten it; reload it.", print_exception=False)
     told = dict(zip(FORM_KEYS, values, strict=True))
     return form_answer(studio, recipe, change_form(studio, recipe, yours, shown, values), told)

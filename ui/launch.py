@@ -46,7 +46,7 @@ def launch(studio: Studio) -> gr.Blocks:
         max_file_size="200mb", mcp_server=True,
         state_session_capacity=MOST_PAGES,
         auth=sign_in(accounts) if accounts else None,  # type: ignore[arg-type]
-        app_kwargs={"middleware": [Middleware(Packed, PLOTLY_JS), *([Middleware(SignedIn, accounts)] if accounts else [])]},
+        app_kwargs={"middleware": [Middleware(SignedIn, accounts) if accounts else Middleware(Packed, PLOTLY_JS)]},
     )  # fmt: skip
     return page
 

@@ -109,7 +109,8 @@ def _lay_out(studio: Studio) -> Page:
             explore = build_explore_tab(studio)
         with gr.Tab("Runs", id="runs"):
             runs = build_runs_tab(studio)
-    remembered = (gr.State({}), gr.State({}), gr.State(""), gr.State(""))
+    # What was shown is nothing until the form is filled, and again when the server has forgotten the page.
+    remembered = (gr.State({}), gr.State(None), gr.State(""), gr.State(""))
     recipe = gr.State("quick-demo@instant")
     scores = evaluate.scores.scores
     page = Page(

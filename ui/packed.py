@@ -14,7 +14,10 @@ HEAD = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Cache-Control": 
 
 
 class Packed:
-    """Answers for one file of a library in place of Gradio, which packs it for each who asks: half a second of a core."""
+    """Answers for one file of a library in place of Gradio, which packs it for each who asks: half a second of a core.
+
+    It asks nobody who they are, so it has no place where people sign in.
+    """
 
     def __init__(self, app: ASGIApp, file: Path) -> None:
         self.app = app

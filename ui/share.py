@@ -111,7 +111,8 @@ def make_bundle(studio: Studio, name: str, with_film: bool, with_script: bool) -
         folder.mkdir(parents=True)
         path = write_bundle(run, folder / bundle_name(run), bool(with_film), bool(with_script))
         for earlier in folder.parent.iterdir():
-            if earlier != folder:
+            # One that another tab is writing is left to it.
+            if earlier != folder and not any(earlier.glob("*.part")):
                 shutil.rmtree(earlier, ignore_errors=True)
     except (StudioError, OSError) as error:
         raise gr.Error(one_sentence(error), print_exception=False) from None
