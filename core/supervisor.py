@@ -198,14 +198,14 @@ class Supervisor:
     def start(self, run: RunFolder, lane: str) -> None:
         """Start a worker on a run: forked from the preloaded libraries where that is safe, spawned elsewhere.
 
-        What needs no torch is spawned, without its memory; and so is what asks the Hub: the libraries here are offline. On
-        several GPUs the library's launcher starts one process on each.
+        What needs no torch does not wait for it, and is spawned while it is not there. What asks the Hub is spawned: the
+        libraries here are offline. On several GPUs the library's launcher starts one process on each.
         """
         self._memory_kills[run.path] = memory_kills()
         together, online = processes_of(run), may_ask_the_hub(run)
         if lane in FORKED and self.broken:
             _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
-        elif lane in FORKED and self.fork and together == 1 and not online:
+        elif self.fork and self.ready.is_set() and not self.broken and together == 1 and not online:
             from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there
 
             self.children[run.path] = fork_child(lambda: worker.main(run.path))

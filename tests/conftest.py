@@ -20,7 +20,7 @@ from core.launching import ensure_supervisor
 from core.processes import is_alive, spawn_detached
 from core.run_store import iter_runs
 from core.runs import RunFolder, Status
-from tests.ready_supervisors import ReadySupervisors
+from tests import ready
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 OF_THE_SUPERVISOR = (".lock", ".desk", ".supervisor.json", ".supervisor.log", ".machine.json")
@@ -51,19 +51,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ready_supervisors() -> Iterator[None]:
-    """Have supervisors forked from loaded libraries, wherever a test in this process needs one; `cold` has one started really."""
+def ready_processes() -> Iterator[None]:
+    """Have supervisors, pages and commands forked from loaded libraries; `cold` has them started really."""
     with pytest.MonkeyPatch.context() as patch:
-        ready = ReadySupervisors()
-        patch.setattr(launching, "spawn_detached", ready.start)
+        supervisors, pages = ready.ReadySupervisors(), ready.Ready(ready.PAGE)
+        patch.setattr(launching, "spawn_detached", supervisors.spawn)
+        patch.setattr(ready, "pages", pages)
         yield
-        ready.end()
+        supervisors.end()
+        pages.end()
 
 
 @pytest.fixture
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a supervisor started as the app starts it."""
+    """Have a supervisor started as the app starts it, and an app as a person does."""
     monkeypatch.setattr(launching, "spawn_detached", spawn_detached)
+    monkeypatch.setattr(ready, "pages", None)
 
 
 @pytest.fixture

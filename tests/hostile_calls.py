@@ -168,7 +168,7 @@ def tree(stage: Stage) -> dict[str, tuple[int, int]]:
     return found
 
 
-def main(folder: Path) -> dict[str, list[str]]:
+def all_faults(folder: Path) -> dict[str, list[str]]:
     """Return the faults by value, the calls of each counted under its name with an asterisk."""
     stage = Stage(folder)
     blocks = build_page(stage.studio)
@@ -207,6 +207,10 @@ def without_processes() -> None:
     endpoints.ANSWER_SECONDS = 0.0
 
 
-if __name__ == "__main__":
+def main() -> None:
     without_processes()
-    print(json.dumps(main(Path(sys.argv[1]))))
+    print(json.dumps(all_faults(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

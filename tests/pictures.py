@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.conftest import end_supervisor
 from tests.map_page import wait_for_map
-from tests.real_app import CHROMIUM, ROOT, SAYS, RealApp, chromium, load, open_tab, wait_until_says
+from tests.ready import ROOT
+from tests.real_app import CHROMIUM, SAYS, RealApp, chromium, load, open_tab, wait_until_says
 
 WIDE = 1440
 FILM_VIEW, FILM_SIZE, FILM_SECONDS, FILM_BYTES = (1240, 1060), (930, 795), 0.25, 1_500_000

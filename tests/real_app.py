@@ -3,8 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +13,8 @@ from urllib.parse import urlparse
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
+from tests import ready
+
 TABS = ("Model", "Data", "Loss", "Train", "Evaluate", "Explore", "Runs")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-headless-shell")
 # WebGL is drawn by the processor, and only that: to compose whole pages in this way takes most of a page's time.
@@ -41,8 +40,7 @@ class RealApp:
     ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.command = [sys.executable, "app.py", "--runs-dir", str(runs_dir)]
-        self.command += ["--data-dir", str(data_dir)] if data_dir else []
+        self.arguments = ["--runs-dir", str(runs_dir), *(["--data-dir", str(data_dir)] if data_dir else [])]
         self.log = log
         self.start()
 
@@ -50,10 +48,8 @@ class RealApp:
         """Start it, or start it again where it was killed, on the same port."""
         environment = {name: value for name, value in os.environ.items() if name != "STUDIO_DATA_DIR"}
         began = time.monotonic()
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                self.command, cwd=ROOT, env=environment | {"GRADIO_SERVER_PORT": str(self.port)}, stdout=out, stderr=out
-            )
+        environment["GRADIO_SERVER_PORT"] = str(self.port)
+        self.process = ready.start(ready.PAGE, self.arguments, environment, self.log, self.log)
         self.wait_for_page()
         self.seconds_to_page = time.monotonic() - began
 

@@ -29,5 +29,9 @@ def serve(runs_dir: Path, data_dir: Path, name: str, port: int) -> None:
     blocks.launch(server_name="127.0.0.1", server_port=port, quiet=True, theme=THEME, css=CSS, head=HEAD)
 
 
-if __name__ == "__main__":
+def main() -> None:
     serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,19 +1,28 @@
-"""Starting the app where it cannot start: one sentence, and exit code 2."""
+"""Starting the app: as a person does, and where it cannot start: one sentence, and exit code 2."""
 
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.real_app import ROOT, free_port
+import pytest
+
+from tests import ready
+from tests.real_app import RealApp, free_port
 
 
 def start(port: int, runs_dir: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "app.py", "--runs-dir", str(runs_dir)], cwd=ROOT, env=os.environ | {"GRADIO_SERVER_PORT": str(port)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port)}
+    return ready.run(ready.PAGE, "--runs-dir", str(runs_dir), environment=environment)
+
+
+@pytest.mark.usefixtures("cold")
+def test_app_is_started_and_its_process_holds_no_torch(runs_dir: Path) -> None:
+    app = RealApp(runs_dir)
+    mapped = Path(f"/proc/{app.process.pid}/maps").read_text()
+    app.kill()
+    assert "pyarrow" in mapped
+    assert "libtorch" not in mapped and "llvmlite" not in mapped and "sklearn" not in mapped
 
 
 def test_taken_port_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -30,20 +30,26 @@ def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def app(runs_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApp]:
-    """One app for all: each test opens its page afresh."""
+    """One app for all."""
     started = RealApp(runs_dir, write_small_data(tmp_path_factory.mktemp("data") / "data"))
     yield started
     started.kill()
 
 
 @pytest.fixture
-def page(app: RealApp, tab: tuple[Page, list[str]]) -> Iterator[Page]:
+def page(app: RealApp, tab: tuple[Page, list[str]], request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The Data tab as the test before has left it, as a person finds it who does one thing after the other."""
     opened, complaints = tab
     complaints.clear()
-    load(opened, app.url)
+    if not opened.url.startswith(app.url):
+        load(opened, app.url)
+        open_tab(opened, "Data")
+        says(opened, "960 positive-pairs")
     open_tab(opened, "Data")
-    says(opened, "960 positive-pairs")
+    failed = request.session.testsfailed
     yield opened
+    if request.session.testsfailed > failed:
+        opened.goto("about:blank")
     assert not complaints
 
 
@@ -57,6 +63,11 @@ def says(page: Page, text: str, view: str = VIEW) -> None:
 def upload(page: Page, path: Path, content: str | bytes) -> None:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     page.set_input_files("#upload input[type=file], input[type=file]", path)
+
+
+def unfold(page: Page, name: str) -> None:
+    for closed in page.locator("button.label-wrap:not(.open)").filter(has_text=name).all():
+        closed.click()
 
 
 def pairs(count: int) -> str:
@@ -108,7 +119,7 @@ def test_columns_are_corrected_by_hand(page: Page, tmp_path: Path) -> None:
     upload(page, tmp_path / "three.csv", pd.DataFrame(rows, columns=["headline", "story", "remark"]).to_csv(index=False))
     says(page, "54 positive-pairs from 60 rows of three.csv")
     says(page, "columns are guessed: headline as anchor")
-    page.get_by_text("Columns and rows: which is what").click()
+    unfold(page, "Columns and rows: which is what")
     choose(page, "The rows are", "Triplets: anchor, positive, negative")
     says(page, "54 triplets from 60 rows of three.csv, negatives given")
     choose(page, "The rows are", "Pairs that belong together")
@@ -206,7 +217,7 @@ def test_texts_of_a_file_are_shown_as_texts(page: Page, tmp_path: Path) -> None:
 
 
 def test_get_says_in_time_that_there_is_no_network(page: Page, runs_dir: Path) -> None:
-    page.get_by_text("From the Hugging Face Hub").click()
+    unfold(page, "From the Hugging Face Hub")
     page.get_by_role("button", name="Get STSB").click()
     page.wait_for_function(
         "document.querySelector('#fetching .job-view').innerText.includes('does not answer; check the network')", timeout=8000
@@ -224,7 +235,7 @@ def test_data_that_is_not_here_can_be_got_from_where_it_is_missed(page: Page) ->
 def test_path_of_a_file_is_used_where_the_app_runs(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "here.tsv"
     path.write_text("anchor\tpositive\n" + "".join(f"a {n}\tb {n}\n" for n in range(50)))
-    page.get_by_text("From the Hugging Face Hub").click()
+    unfold(page, "From the Hugging Face Hub")
     box = page.get_by_label("A file on this machine")
     box.fill(str(tmp_path))
     box.press("Enter")
@@ -237,7 +248,7 @@ def test_path_of_a_file_is_used_where_the_app_runs(page: Page, tmp_path: Path) -
 def test_long_preparation_can_be_cancelled_and_asked_for_again(page: Page, runs_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "big.csv"
     path.write_text("anchor,positive\n" + "".join(f"question {n} of many,answer {n} to it\n" for n in range(400_000)))
-    page.get_by_text("From the Hugging Face Hub").click()
+    unfold(page, "From the Hugging Face Hub")
     page.get_by_label("A file on this machine").fill(str(path))
     page.get_by_label("A file on this machine").press("Enter")
     says(page, "checking the rest")

@@ -8,7 +8,7 @@ from pathlib import Path
 from datasets import Dataset, DatasetInfo
 from datasets.arrow_writer import ArrowWriter
 
-from tests.real_app import ROOT
+from tests.ready import ROOT
 
 READ = """
 from core.places import Places

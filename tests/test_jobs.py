@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from core.config import RunConfig, build_config
@@ -49,11 +50,10 @@ def test_preparation_is_done_once_and_is_no_run_of_the_list(warm_dir: Path) -> N
     assert list_runs(warm_dir) == []
 
 
-def test_preparing_worker_loads_no_torch_and_runs_beside_a_training_run(warm_dir: Path, tmp_path: Path) -> None:
-    training = create_run(warm_dir, override(recipe_config("quick-demo"), {"epochs": 900, "eval_every": 100_000}), None)
-    ensure_supervisor(warm_dir)
-    wait_for(training, lambda status: status.state == "training")
-    run = ask(asked("prepare", data=f"file:{big_file(tmp_path, 60_000)}"), Places(None, warm_dir))
+@pytest.mark.usefixtures("cold")
+def test_preparing_worker_neither_loads_torch_nor_waits_for_it(runs_dir: Path, tmp_path: Path) -> None:
+    ensure_supervisor(runs_dir)
+    run = ask(asked("prepare", data=f"file:{big_file(tmp_path, 60_000)}"), Places(None, runs_dir))
     working = wait_for(run, lambda status: status.is_working, 20)
     mapped = ""
     while is_alive(working.pid, working.pid_started):
@@ -62,6 +62,21 @@ def test_preparing_worker_loads_no_torch_and_runs_beside_a_training_run(warm_dir
             mapped = Path(f"/proc/{working.pid}/maps").read_text() or mapped
         time.sleep(0.02)
     assert "libtorch" not in mapped and "pyarrow" in mapped, "to the end of its work"
+    assert wait_for(run, lambda status: status.is_final, 60).state == "done"
+
+
+def test_preparing_worker_runs_beside_a_training_run_and_shares_what_is_loaded(warm_dir: Path, tmp_path: Path) -> None:
+    training = create_run(warm_dir, override(recipe_config("quick-demo"), {"epochs": 900, "eval_every": 100_000}), None)
+    ensure_supervisor(warm_dir)
+    wait_for(training, lambda status: status.state == "training")
+    run = ask(asked("prepare", data=f"file:{big_file(tmp_path, 60_000)}"), Places(None, warm_dir))
+    working = wait_for(run, lambda status: status.is_working, 20)
+    own = 0
+    while is_alive(working.pid, working.pid_started):
+        with contextlib.suppress(psutil.Error):
+            own = max(own, psutil.Process(working.pid).memory_full_info().uss)
+        time.sleep(0.02)
+    assert 0 < own < 300e6, "the pages of torch are the supervisor's"
     assert wait_for(run, lambda status: status.is_final, 60).state == "done"
     status = training.status()
     assert status is not None and status.state == "training"

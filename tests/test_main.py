@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,14 @@ from core.data_catalogue import DATA_SETS
 from core.losses import LOSSES
 from core.recipes import RECIPES, recipe_config
 from core.run_store import create_run
+from tests import ready
 
-ROOT = Path(__file__).parent.parent
 SECONDS = 20.0
 
 
 def run_core(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STUDIO_")}
-    command = [sys.executable, "-m", "core", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return ready.run("core.__main__", *arguments, environment=environment, seconds=SECONDS)
 
 
 def fault_of(*arguments: str) -> str:

@@ -1,7 +1,5 @@
 """No handler of the page has a way to a run but the one of whoever calls it."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +9,13 @@ import pytest
 from core.recipes import recipe_config
 from core.run_store import create_run
 from core.visitors import NOBODY, new_token, owner_of, shelf_of
-from tests.real_app import ROOT
+from tests import ready
 from ui.studio import Studio, bound, served
 from ui.visitors import SECRET, know_visitor, page_secret
 
 
 def test_every_event_and_every_server_function_asks_who_calls(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.visiting_page", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = ready.run("tests.visiting_page", str(tmp_path), seconds=120)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

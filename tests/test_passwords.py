@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import ConfigError
 from core.passwords import account_line, read_accounts
-from tests.real_app import ROOT
+from tests.ready import ROOT
 
 PASSWORD = "correct horse: Ümlaut"
 

@@ -25,6 +25,7 @@ from core.queue import REMOVED, move, read_queue, remove, resume, why_not_resume
 from core.recipes import recipe_chain
 from core.run_store import create_run
 from core.runs import RunFolder, Status
+from tests import ready
 from tests.conftest import wait_for
 from tests.test_supervisor import LONG, demo
 
@@ -270,9 +271,7 @@ def test_command_queues_follows_and_prints_the_result_of_train(warm_dir: Path) -
     (run.path / "checkpoints" / "latest" / "note").touch()
     run.set_status(state="interrupted", error={"kind": "interrupted", "message": "gone"})
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STUDIO_")}
-    command = [sys.executable, "-m", "core", "resume", run.id, "--runs-dir", str(warm_dir)]
-    root = Path(__file__).parent.parent
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = ready.run("core.__main__", "resume", run.id, "--runs-dir", str(warm_dir), environment=environment, seconds=120)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert (result["run"], result["state"], result["chain"]) == (run.id, "done", [])

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -17,8 +15,9 @@ from core.recipes import recipe_config
 from core.run_store import create_run
 from core.runs import RunFolder
 from core.settings import override
+from tests import ready
 from tests.conftest import wait_for
-from tests.real_app import CHROMIUM, ROOT, free_port, press
+from tests.real_app import CHROMIUM, free_port, press
 
 pytestmark = [
     pytest.mark.browser,
@@ -47,11 +46,8 @@ def trained(warm_dir: Path, small_data: Path) -> RunFolder:
 def url(trained: RunFolder, small_data: Path) -> Iterator[str]:
     """A page with the block alone; Gradio in this process would leave sockets behind."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.scores_page", str(trained.runs_dir), str(small_data)]
-    page = subprocess.Popen(
-        [*command, trained.id, str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    nowhere, given = Path(os.devnull), [str(trained.runs_dir), str(small_data), trained.id, str(port)]
+    page = ready.start("tests.scores_page", given, os.environ, nowhere, nowhere)
     address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):

@@ -35,10 +35,12 @@ from core.sources import UPLOADS, is_here, locate, peek
 from core.spaces import run_space
 from core.uploads import list_uploads, take_in
 from core.visitors import new_token, owner_of, shelf_of
+from tests import ready
 from tests.conftest import end_supervisor
 from tests.hostile_calls import MARK, THEIR_TEXT, Stage
 from tests.hostile_files import FILES
-from tests.real_app import CHROMIUM, ROOT, RealApp
+from tests.ready import ROOT
+from tests.real_app import CHROMIUM, RealApp
 from tests.shared_runs import ended_run
 from ui.ask_card import answers_card
 from ui.data_view import findings_card, preview_table, summary_line
@@ -65,8 +67,7 @@ def shelf(tmp_path: Path) -> Path:
 
 def test_every_function_of_the_page_tells_and_touches_nothing_of_others_whatever_it_is_sent(tmp_path: Path) -> None:
     """All of `tests.hostile_calls`: every handler and server function, called past the page; its log holds nobody's words."""
-    command = [sys.executable, "-m", "tests.hostile_calls", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    done = ready.run("tests.hostile_calls", str(tmp_path), seconds=240)
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert len(told) >= 25 and all(int(count[1:]) > 150 for count, *_ in told.values()), "values or handlers are missing"

@@ -30,5 +30,9 @@ def check_handlers(runs_dir: Path) -> None:
     assert len(own) >= 9 and all(getattr(each, "asks_visitor", False) for each in own)
 
 
-if __name__ == "__main__":
+def main() -> None:
     check_handlers(Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -24,7 +24,7 @@ from core.prepared import PREPARED
 from core.run_store import iter_runs
 from core.runs import RunFolder
 from tests.conftest import end_supervisor
-from tests.real_app import ROOT
+from tests.ready import ROOT
 
 LONGEST_SECONDS = 150
 TICK_SECONDS = 0.02

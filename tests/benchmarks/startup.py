@@ -22,7 +22,8 @@ from core.errors import one_sentence
 from core.events import read_events
 from core.runs import RunFolder
 from tests.conftest import end_supervisor
-from tests.real_app import CHROMIUM, ROOT, TABS, RealApp, chromium, open_page, open_tab, press, wait_until_says
+from tests.ready import ROOT
+from tests.real_app import CHROMIUM, TABS, RealApp, chromium, open_page, open_tab, press, wait_until_says
 
 REPEATS = 3
 FIRST_POINT = "((document.querySelector('[data-plot=loss]').data || [])[0] || {x: []}).x.length > 0"

@@ -29,7 +29,7 @@ from core.files import write_json
 from core.prepared import PREPARED
 from core.runs import RunFolder
 from tests.conftest import end_supervisor
-from tests.real_app import ROOT
+from tests.ready import ROOT
 
 REPEATS, BATCH, LEARNING_RATE, WARMUP = 3, 32, 5e-5, 0.1
 SHORT_STEPS, FEWEST_STEPS = 4, 12
