@@ -5,6 +5,7 @@ the page and of the command line. `python -m tests.ready MODULE...` loads the mo
 `main` in a child, and answers with the child's pid.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -21,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
+
+import psutil
 
 from core import launching
 from core.launching import OFFLINE
@@ -51,6 +54,12 @@ class Task:
     code: str = os.devnull
 
 
+def is_zombie(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return False
+
+
 def read_at_loading(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith(READ_LATER)}
 
@@ -74,8 +83,8 @@ class ReadyProcess:
         self.pid, self._started, self._code = pid, start_time(pid), code
 
     def poll(self) -> int | None:
-        """Return its exit code, -9 where it was killed, None while it lives."""
-        if is_alive(self.pid, self._started):
+        """Return its exit code, -9 where it was killed, None while it lives or some thread of it still holds its port."""
+        if is_alive(self.pid, self._started) or is_zombie(self.pid):
             return None
         told = self._code.read_text() if self._code is not None and self._code.exists() else ""
         return int(told) if told else -signal.SIGKILL
