@@ -61,22 +61,23 @@ def create_folder(path: Path, config: RunConfig, data_dir: Path | None, by_hand:
     check_work(config, runs_dir)
     # Filled beside its place: nobody may find a run that has no status yet.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(3)}.part")
-    status = Status(
-        state="queued",
-        rank=time.time_ns(),
-        created=time.time(),
-        detail="Waits to be started by hand." if by_hand else "",
-        data_dir=str(data_dir) if data_dir else None,
-        after=config.after,
-        by_hand=by_hand,
-        owner=owner_of_shelf(runs_dir),
-    )
     try:
         for folder in (
             ("control", "scores", "snapshots", "checkpoints") if config.kind in (*TRAINING_KINDS, "score") else ("control",)
         ):
             (beside / folder).mkdir(parents=True)
         write_json(beside / "config.json", config.model_dump(mode="json"))
+        # Its place in the queue is that of now: on a busy machine the lines above take a second, in which others queue theirs.
+        status = Status(
+            state="queued",
+            rank=time.time_ns(),
+            created=time.time(),
+            detail="Waits to be started by hand." if by_hand else "",
+            data_dir=str(data_dir) if data_dir else None,
+            after=config.after,
+            by_hand=by_hand,
+            owner=owner_of_shelf(runs_dir),
+        )
         write_json(beside / "status.json", dataclasses.asdict(status))
         beside.replace(path)
     except OSError as error:

@@ -314,6 +314,7 @@ def test_only_work_that_was_allowed_to_is_online(places: Places, monkeypatch: py
     monkeypatch.setattr("core.supervisor.fork_child", lambda work: started.update(forked=True))
     assert places.runs_dir is not None
     supervisor = Supervisor(places.runs_dir, fork=True)
+    supervisor.ready.set()
     online, usual = asked("SICK-R", places, online=True), asked("SICK-R", places)
     assert online.path != usual.path
     assert (may_ask_the_hub(online), may_ask_the_hub(usual)) == (True, False)

@@ -74,7 +74,8 @@ def told_until(step: int, total: int) -> list[Event]:
 def write_run(runs_dir: Path, name: str, events: list[Event], **status: Any) -> RunFolder:
     """Make a run that no worker has; its events are 0.1 s apart."""
     config = build_config({"base_model": "static-minilm", "data": "sample", "loss": "mnr"})
-    run = create_folder(runs_dir / name, config, None)
+    # Nor would the supervisor begin it in the moment that it is queued.
+    run = create_folder(runs_dir / name, config, None, by_hand=True)
     lines = [
         json.dumps({"n": n, "t": 1000 + n / 10, "type": event.type} | asdict(event)) for n, event in enumerate(events, start=1)
     ]

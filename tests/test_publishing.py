@@ -1,6 +1,7 @@
 """A model pushed to the Hub: the real library against a Hub on this machine; what arrives, what never does, and the faults."""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,14 @@ def test_film_comes_along_when_it_is_asked_for(hub: FakeHub, run: RunFolder) -> 
     assert set(hub.repositories[NAME].files) == MODEL | {"film.html"}
     assert SECRET_TEXT.encode() in hub.repositories[NAME].files["film.html"]
     assert TRAINING_TEXT.encode() not in hub.received()
+
+
+def test_film_that_is_not_there_is_told_and_nothing_is_sent(hub: FakeHub, runs_dir: Path) -> None:
+    run = ended_run(runs_dir)
+    shutil.rmtree(run.path / "snapshots")
+    with pytest.raises(RunError, match="kept no snapshots, so it has no film; push it without the film"):
+        publish(run, NAME, TOKEN, with_film=True)
+    assert not hub.asked
 
 
 def test_token_is_in_no_file_and_no_output_and_no_other_is_sent(

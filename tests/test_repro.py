@@ -127,7 +127,7 @@ def all_chains() -> Mapping[str, list[RunConfig]]:
     """Return one recipe of each kind at 30 steps, the others at a few, and settings that are in none of them."""
     # So fast that the best step comes early.
     early = {"max_steps": 30, "learning_rate": 0.03, "eval_every": 3, "max_rows": None, "batch_size": 32}
-    tuned = {"max_steps": 30, "max_rows": None, "max_seq_length": 24, "precision": None, "learning_rate": 2e-4}
+    tuned = {"max_steps": 30, "max_rows": None, "max_seq_length": 16, "batch_size": 4, "precision": None, "learning_rate": 2e-4}
     chains = {
         "mnr-hard-negatives": chain_of("mnr-hard-negatives", **early),
         "fine-tune": chain_of("fine-tune", frozen_layers=3, **tuned),

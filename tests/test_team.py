@@ -29,6 +29,7 @@ from tests.test_resuming import SHORT, weights_of
 
 TOGETHER = 2
 SOFTMAX: dict[str, Any] = {"loss": "softmax", "eval_every": 2}
+MNR: dict[str, Any] = {"loss": "mnr", "eval_every": 2}
 
 
 class Launched(NamedTuple):
@@ -37,7 +38,9 @@ class Launched(NamedTuple):
     softmax: RunFolder
     through: RunFolder
     stopped: RunFolder
+    mnr: RunFolder
     wrong: RunFolder
+    early: RunFolder
     done: subprocess.CompletedProcess[str]
 
 
@@ -52,7 +55,7 @@ def still_base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def launched(still_base: str, tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """Do all but one of the runs of this file in one launch: importing the libraries takes longer than they."""
+    """Do all runs of this file in one launch: importing the libraries takes longer than they."""
     runs_dir = tmp_path_factory.mktemp("launched")
     data = write_small_data(tmp_path_factory.mktemp("data") / "small")
     softmax = run_of(runs_dir, still_base, data, **SOFTMAX, batch_size=8)
@@ -60,8 +63,11 @@ def launched(still_base: str, tmp_path_factory: pytest.TempPathFactory) -> Launc
     few: dict[str, Any] = {"loss": "softmax", "batch_size": 4, "max_rows": 16, "max_steps": 6}
     through, stopped = (run_of(runs_dir, still_base, data, **few) for _ in range(2))
     wrong = run_of(runs_dir, still_base, loss="mnr", data="file:/nowhere/rows.csv")
-    done = launch([softmax, through, stopped, stopped, wrong], "tests.stopping_team")
-    return Launched(softmax, through, stopped, wrong, done)
+    mnr = run_of(runs_dir, still_base, data, **MNR, batch_size=8)
+    early = run_of(runs_dir, still_base, data, **few)
+    early.request_stop()
+    done = launch([softmax, through, stopped, stopped, mnr, wrong, early])
+    return Launched(softmax, through, stopped, mnr, wrong, early, done)
 
 
 def run_of(runs_dir: Path, still_base: str, data_dir: Path | None = None, **settings: Any) -> RunFolder:
@@ -75,10 +81,11 @@ def run_of(runs_dir: Path, still_base: str, data_dir: Path | None = None, **sett
     return create_run(runs_dir, override(build_config({}), short | settings, Places()), data_dir)
 
 
-def launch(runs: list[RunFolder], module: str = "core.worker") -> subprocess.CompletedProcess[str]:
-    """Start two processes as the supervisor does; `module` is what they run."""
+def launch(runs: list[RunFolder]) -> subprocess.CompletedProcess[str]:
+    """Start two processes as the supervisor does."""
     *arguments, last = launching.worker_arguments(runs[-1], TOGETHER)
-    arguments = [word if word != "core.worker" else module for word in arguments] + [str(run.path) for run in runs[:-1]]
+    arguments = [word if word != "core.worker" else "tests.stopping_team" for word in arguments]
+    arguments += [str(run.path) for run in runs[:-1]]
     return subprocess.run([sys.executable, *arguments, last], timeout=240, capture_output=True, text=True, check=False)
 
 
@@ -114,12 +121,11 @@ def check_like_one_with_the_doubled_batch(both: RunFolder, alone: RunFolder) -> 
     assert f"on each of {TOGETHER} devices" in both.events_path.read_text()
 
 
-def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(runs_dir: Path, still_base: str, small_data: Path) -> None:
-    both = run_of(runs_dir, still_base, small_data, loss="mnr", batch_size=8, eval_every=2)
-    done = launch([both])
-    assert done.returncode == 0, done.stderr[-2000:] + "\n".join(both.last_log_lines(30))
-    alone = run_of(runs_dir, still_base, small_data, loss="mnr", batch_size=16, eval_every=2)
-    check_like_one_with_the_doubled_batch(both, alone)
+def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(
+    launched: Launched, runs_dir: Path, still_base: str, small_data: Path
+) -> None:
+    alone = run_of(runs_dir, still_base, small_data, **MNR, batch_size=16)
+    check_like_one_with_the_doubled_batch(launched.mnr, alone)
 
 
 def test_two_processes_keep_a_losss_own_weights_alike(
@@ -140,8 +146,14 @@ def test_two_processes_go_on_where_they_stopped(launched: Launched) -> None:
 
 def test_what_is_wrong_with_a_run_is_said_once(launched: Launched) -> None:
     status = launched.wrong.status()
-    assert launched.done.returncode != 0
     assert status is not None and status.state == "failed" and "/nowhere/rows.csv" in status.detail
+
+
+def test_leader_who_is_stopped_before_the_first_step_leaves_nobody_waiting(launched: Launched) -> None:
+    status = launched.early.status()
+    assert status is not None and (status.state, status.has_model) == ("stopped", False), launched.done.stderr[-2000:]
+    assert not events_of(launched.early, "step")
+    assert launched.done.returncode != 0, "so that the other one, who waits for a step, was ended"
 
 
 def test_supervisor_takes_as_many_processes_as_there_are_gpus(
