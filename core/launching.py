@@ -18,8 +18,8 @@ from core.runs import RunFolder
 from core.visitors import owner_of_shelf, studio_of
 
 DEVICE, QUICK = "device", "quick"
-# Lanes whose workers need torch: they wait for the libraries that they are forked from.
-FORKED = (DEVICE, QUICK)
+# Lanes whose workers need torch: they wait until it is loaded.
+NEED_TORCH = (DEVICE, QUICK)
 # The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 # What is taken away again where a person has asked for something of the Hub; nobody asked to be counted.

@@ -96,7 +96,7 @@ def publish(
     Raises:
         ConfigError: the repository's name is none.
         ModelError: the run left no model.
-        RunError: the Hub does not answer, refuses, or would show to everybody what was to be private.
+        RunError: the Hub does not answer, refuses, or would show to everybody what was to be private; or there is no film.
         StudioError: the film cannot be drawn; the sentence is the desk's.
     """
     repository, tell = check_repository(repository), progress or _silent

@@ -83,11 +83,14 @@ def repository_files(run: RunFolder, repository: str, with_film: bool = False) -
         StudioError: the film cannot be drawn; the sentence is the desk's.
     """
     card = model_card(run, repository)
-    files = {name.removeprefix(MODEL): content for name, content in _model_files(run)}
-    film = _film(run) if with_film else None
-    if with_film and film is None:
-        raise RunError(f"Run {run.id} kept no snapshots, so it has no film; push it without the film. Nothing was sent.")
-    return files | {CARD.removeprefix(MODEL): card.encode()} | ({FILM: film.encode()} if film is not None else {})
+    files: dict[str, Path | bytes] = {name.removeprefix(MODEL): content for name, content in _model_files(run)}
+    files[CARD.removeprefix(MODEL)] = card.encode()
+    if with_film:
+        film = _film(run)
+        if film is None:
+            raise RunError(f"Run {run.id} kept no film; push it without one. Nothing was sent.")
+        files[FILM] = film.encode()
+    return files
 
 
 def why_no_script(run: RunFolder) -> str:

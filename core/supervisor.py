@@ -15,7 +15,7 @@ from core.desk_keeper import DeskKeeper
 from core.errors import RunError
 from core.files import write_json
 from core.jobs import JOB_FOLDERS
-from core.launching import FORKED, OFFLINE, changes_for, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
+from core.launching import NEED_TORCH, OFFLINE, changes_for, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
 from core.locks import lock
 from core.memory_events import memory_kills
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
@@ -99,7 +99,7 @@ class Supervisor:
         taken = {lane_of(run) for run, status in open_runs if status.is_working or run.path in self.children}
         for _, run in sorted(waiting, key=lambda one: one[0]):
             lane = lane_of(run)
-            if lane not in taken and (self.ready.is_set() or lane not in FORKED):
+            if lane not in taken and (self.ready.is_set() or lane not in NEED_TORCH):
                 taken.add(lane)
                 self.start(run, lane)
         if self.ready.is_set():
@@ -199,11 +199,11 @@ class Supervisor:
         """Start a worker on a run: forked from the preloaded libraries where that is safe, spawned elsewhere.
 
         What needs no torch does not wait for it, and is spawned while it is not there. What asks the Hub is spawned: the
-        libraries here are offline. On several GPUs the library's launcher starts one process on each.
+        libraries here are offline, so that a fork sends nobody's token. On several GPUs the library's launcher starts one each.
         """
         self._memory_kills[run.path] = memory_kills()
         together, online = processes_of(run), may_ask_the_hub(run)
-        if lane in FORKED and self.broken:
+        if lane in NEED_TORCH and self.broken:
             _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
         elif self.fork and self.ready.is_set() and not self.broken and together == 1 and not online:
             from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there

@@ -1,13 +1,9 @@
 """Processes whose libraries are loaded: forked from one that has them, for tests that are about something else than loading.
 
 Loading takes longer than most of what a test then has done: 13 s of processor time for a supervisor's libraries, 8 s for those of
-the page and of the command line. `python -m tests.ready MODULE...` loads the modules, reads a `Task` a line, runs its module's
-`main` in a child, and answers with the child's pid.
+the page and of the command line.
 """
 
-import contextlib
-import gc
-import importlib
 import json
 import os
 import select
@@ -15,57 +11,28 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
-
-import psutil
+from typing import Any, Protocol
 
 from core import launching
 from core.launching import OFFLINE
-from core.processes import KEEP_BLOCKS, is_alive, start_time
+from core.processes import KEEP_BLOCKS
+from tests.loaded import COMMAND, LIBRARIES, PAGE, SUPERVISOR, Task
 
 ROOT = Path(__file__).parent.parent
-LOOK_SECONDS = 0.05
-# What is read after the libraries are there, and so may differ from what they were loaded with.
-READ_LATER = ("STUDIO_", "PYTEST_", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH")
-SUPERVISOR, PAGE = "core.supervisor", "app"
-# What a supervisor loads itself, and what the page, the command line and the tests' own programs need.
-LIBRARIES = {
-    SUPERVISOR: [SUPERVISOR],
-    PAGE: [PAGE, "ui.launch", "core.__main__", "tests.hostile_calls", "tests.visiting_page", "tests.scores_page"],
-}
+LOADING_SECONDS = 120.0
 CHANGES = {SUPERVISOR: KEEP_BLOCKS | OFFLINE, PAGE: {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}}
-
-
-@dataclass(frozen=True)
-class Task:
-    """A module's `main`, as a process of its own would run it; its exit code is written to `code`."""
-
-    module: str
-    arguments: list[str]
-    environment: dict[str, str]
-    out: str
-    err: str
-    code: str = os.devnull
-
-
-def is_zombie(pid: int) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    return False
-
-
-def read_at_loading(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if not name.startswith(READ_LATER)}
+# Variables that are read after the libraries are there, and so may differ from what they were loaded with; a supervisor that
+# spawns its workers loads none.
+READ_LATER = ("STUDIO_", "PYTEST_", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH")
+READ_AT_LOADING = "STUDIO_SPAWN"
 
 
 class Process(Protocol):
-    """What is started, forked or not: `poll` and `wait` give its exit code."""
+    """What is started, forked or not: `poll` and `wait` give its exit code, negative for a signal."""
 
     pid: int
 
@@ -79,27 +46,27 @@ class Process(Protocol):
 class ReadyProcess:
     """The forked process, as one that was started looks to whoever started it."""
 
-    def __init__(self, pid: int, code: Path | None = None) -> None:
-        self.pid, self._started, self._code = pid, start_time(pid), code
+    def __init__(self, pid: int, code: Path) -> None:
+        self.pid, self._code = pid, code
 
     def poll(self) -> int | None:
-        """Return its exit code, -9 where it was killed, None while it lives or some thread of it still holds its port."""
-        if is_alive(self.pid, self._started) or is_zombie(self.pid):
-            return None
-        told = self._code.read_text() if self._code is not None and self._code.exists() else ""
-        return int(told) if told else -signal.SIGKILL
+        return int(self._code.read_text()) if self._code.exists() else None
 
     def kill(self) -> None:
-        if is_alive(self.pid, self._started):
+        if self.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
 
     def wait(self, timeout: float) -> int:
         deadline = time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("a ready process", timeout)
+                raise subprocess.TimeoutExpired(f"the forked process {self.pid}", timeout)
             time.sleep(0.01)
         return code
+
+
+def read_at_loading(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name == READ_AT_LOADING or not name.startswith(READ_LATER)}
 
 
 class Ready:
@@ -108,36 +75,45 @@ class Ready:
     def __init__(self, kind: str) -> None:
         self.kind, self._seen = kind, dict(os.environ)
         self._process: subprocess.Popen[str] | None = None
-        self._folder = Path(tempfile.mkdtemp())
+        self._folder = tempfile.TemporaryDirectory()
+        self._started = 0
 
     def fits(self, environment: Mapping[str, str]) -> bool:
         """Tell whether libraries loaded in that environment would be those that are loaded here."""
-        kept = [
-            {name: value for name, value in each.items() if not name.startswith(READ_LATER)} for each in (environment, self._seen)
-        ]
-        return kept[0] == kept[1]
+        return read_at_loading(environment) == read_at_loading(self._seen)
 
     def _loaded(self) -> subprocess.Popen[str]:
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.ready", self.kind], cwd=ROOT, env=self._seen | CHANGES[self.kind],
+                [sys.executable, "-m", "tests.loaded", self.kind], cwd=ROOT, env=self._seen | CHANGES[self.kind],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
             )  # fmt: skip
+            # The time that a process is then given is its own.
+            self._answer(self._process)
         return self._process
+
+    def _answer(self, process: subprocess.Popen[str]) -> int:
+        assert process.stdout is not None
+        told = process.stdout.readline() if select.select([process.stdout], [], [], LOADING_SECONDS)[0] else ""
+        assert told, f"what loads the libraries of {self.kind} does not answer; its exit code is {process.poll()}"
+        return int(told)
 
     def start(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path) -> ReadyProcess:
         """Run a module's `main` in a fork; what it prints is appended to the two files."""
-        process, code = self._loaded(), self._folder / f"{time.monotonic_ns()}"
-        assert process.stdin is not None and process.stdout is not None
+        process = self._loaded()
+        assert process.stdin is not None
+        self._started += 1
+        code = Path(self._folder.name) / str(self._started)
         changed = dict(environment) | CHANGES[self.kind]
         process.stdin.write(json.dumps(asdict(Task(module, list(arguments), changed, str(out), str(err), str(code)))) + "\n")
         process.stdin.flush()
-        return ReadyProcess(int(process.stdout.readline()), code)
+        return ReadyProcess(self._answer(process), code)
 
     def end(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
+        self._folder.cleanup()
 
 
 class ReadySupervisors(Ready):
@@ -159,12 +135,18 @@ class ReadySupervisors(Ready):
 pages: Ready | None = None
 
 
+def command_of(module: str, arguments: Sequence[str]) -> list[str]:
+    """Return what a person types to have a module's `main` run."""
+    typed = {PAGE: ["app.py"], COMMAND: ["-m", "core"]}.get(module, ["-m", module])
+    return [sys.executable, *typed, *arguments]
+
+
 def start(module: str, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path) -> Process:
-    """Start `python -m MODULE ARGUMENTS`, forked where its libraries are there."""
+    """Start it, forked where its libraries are there."""
     if pages is not None and module in LIBRARIES[PAGE] and pages.fits(environment):
         return pages.start(module, arguments, environment, out, err)
     with out.open("ab") as told, err.open("ab") as complained:
-        command = [sys.executable, "-m", module, *arguments]
+        command = command_of(module, arguments)
         return subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=told, stderr=complained)
 
 
@@ -180,68 +162,3 @@ def run(
         finally:
             process.kill()
         return subprocess.CompletedProcess([module, *arguments], code, out.read_text(), err.read_text())
-
-
-def main() -> NoReturn:
-    kind = sys.argv[1]
-    names = list(LIBRARIES[kind])
-    if kind == SUPERVISOR:
-        from core import supervisor
-
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        names += supervisor.PRELOADED
-    for name in names:
-        importlib.import_module(name)
-    gc.freeze()
-    assert threading.active_count() == 1, "a fork would lose the other threads"
-    told = b""
-    while True:
-        if select.select([0], [], [], LOOK_SECONDS)[0]:
-            read = os.read(0, 2**16)
-            if not read:
-                sys.exit(0)
-            told += read
-        while b"\n" in told:
-            line, told = told.split(b"\n", 1)
-            pid = os.fork()
-            if pid == 0:
-                serve(Task(**json.loads(line)))
-            print(pid, flush=True)
-        reap()
-
-
-def reap() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return
-
-
-def serve(task: Task) -> NoReturn:
-    code: Any = 1
-    try:
-        os.setsid()
-        os.environ.clear()
-        os.environ.update(task.environment)
-        written = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for path in (task.out, task.err)]
-        files = [os.open(os.devnull, os.O_RDONLY), *written]
-        for place, file in enumerate(files):
-            os.dup2(file, place)
-        for file in files:
-            os.close(file)
-        sys.argv = [task.module, *task.arguments]
-        code = importlib.import_module(task.module).main()
-    except SystemExit as end:
-        code = end.code
-    except Exception:  # noqa: BLE001  it is told as the interpreter would, and is no business of the loop that forked this
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        Path(task.code).write_text(str(code or 0))
-        os._exit(code or 0)
-
-
-if __name__ == "__main__":
-    main()

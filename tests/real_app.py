@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 class RealApp:
-    """`python app.py` on a free port; `seconds_to_page` is how long its page took to answer."""
+    """`python app.py`, or a fork of what it loads, on a free port; `seconds_to_page` is how long its page took to answer."""
 
     def __init__(
         self, runs_dir: Path, data_dir: Path | None = None, port: int | None = None, log: Path = Path(os.devnull)
@@ -41,6 +41,7 @@ class RealApp:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.arguments = ["--runs-dir", str(runs_dir), *(["--data-dir", str(data_dir)] if data_dir else [])]
+        self.command = ready.command_of(ready.PAGE, self.arguments)
         self.log = log
         self.start()
 

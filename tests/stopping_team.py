@@ -1,7 +1,7 @@
 """Several runs by the same processes, since starting them takes longest: `-m tests.stopping_team RUN ...`, from a launcher.
 
-Of a run that is named twice the leader hears Stop during the third step of its first turn. The last three are the worker's own,
-and how the last one ends is how these processes end.
+Of a run that is named twice the leader hears Stop during the third step of its first turn. The last two are the worker's own:
+how the first of them ends is written into its folder, how the last one ends is how these processes end.
 """
 
 import sys
@@ -14,7 +14,7 @@ from core.runs import RunFolder
 from core.team import leads
 from tests.test_resuming import STOP_AT, StoppedAt
 
-HALFWAY = "halfway.json"
+HALFWAY, ENDED = "halfway.json", "ended"
 
 
 def stop_on_the_way(run: RunFolder) -> None:
@@ -27,9 +27,12 @@ def stop_on_the_way(run: RunFolder) -> None:
 
 if __name__ == "__main__":
     paths = [Path(argument) for argument in sys.argv[1:]]
-    for number, path in enumerate(paths[:-3]):
+    for number, path in enumerate(paths[:-2]):
         if path in paths[number + 1 :]:
             stop_on_the_way(RunFolder(path))
         else:
             training.train(RunLog(RunFolder(path), speaks=leads()))
-    sys.exit([worker.main(path) for path in paths[-3:]][-1])
+    code = worker.main(paths[-2])
+    if leads():
+        (paths[-2] / ENDED).write_text(str(code))
+    sys.exit(worker.main(paths[-1]))

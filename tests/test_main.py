@@ -1,4 +1,4 @@
-"""The command line's faults and lists, as a terminal sees them."""
+"""The command line's faults and lists: what is printed, and how it ends."""
 
 import json
 import os
@@ -20,7 +20,7 @@ SECONDS = 20.0
 
 def run_core(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STUDIO_")}
-    return ready.run("core.__main__", *arguments, environment=environment, seconds=SECONDS)
+    return ready.run(ready.COMMAND, *arguments, environment=environment, seconds=SECONDS)
 
 
 def fault_of(*arguments: str) -> str:
@@ -41,6 +41,7 @@ def listed(what: str, runs_dir: Path) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.usefixtures("cold")
 def test_unknown_recipe_is_refused_with_the_known_ones(runs_dir: Path) -> None:
     assert "quick-demo, softmax" in fault_of("train", "quick-demi", "--runs-dir", str(runs_dir))
     assert list(runs_dir.iterdir()) == []

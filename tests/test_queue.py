@@ -271,7 +271,7 @@ def test_command_queues_follows_and_prints_the_result_of_train(warm_dir: Path) -
     (run.path / "checkpoints" / "latest" / "note").touch()
     run.set_status(state="interrupted", error={"kind": "interrupted", "message": "gone"})
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STUDIO_")}
-    done = ready.run("core.__main__", "resume", run.id, "--runs-dir", str(warm_dir), environment=environment, seconds=120)
+    done = ready.run(ready.COMMAND, "resume", run.id, "--runs-dir", str(warm_dir), environment=environment, seconds=120)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert (result["run"], result["state"], result["chain"]) == (run.id, "done", [])

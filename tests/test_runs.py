@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core import run_store
 from core.config import build_config
 from core.errors import ConfigError, RunError
 from core.files import write_json
@@ -45,6 +47,20 @@ def test_runs_of_the_same_moment_have_different_ids_and_ranks(runs_dir: Path) ->
     ranks = [status.rank for status in statuses if status is not None]
     assert len({run.id for run in runs}) == 5
     assert ranks == sorted(ranks)
+
+
+def test_run_that_takes_long_to_write_takes_no_place_before_those_that_are_there(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(path: Path, content: Any) -> None:
+        monkeypatch.undo()
+        meanwhile.append(create_run(runs_dir, recipe_config("mnr"), None))
+        write_json(path, content)
+
+    meanwhile: list[RunFolder] = []
+    monkeypatch.setattr(run_store, "write_json", slow)
+    late, early = create_run(runs_dir, recipe_config("softmax"), None).status(), meanwhile[0].status()
+    assert late is not None and early is not None and early.rank < late.rank and early.created <= late.created
 
 
 def test_status_changes_keep_the_other_fields(run: RunFolder) -> None:

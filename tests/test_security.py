@@ -436,7 +436,7 @@ def test_names_in_a_run_are_shown_and_never_run(tmp_path: Path) -> None:
     studio = Studio(tmp_path, None)
     shown = scores_table(studio, run.id)
     assert "alert(1)" in shown.lower() and Tags(shown).run == []
-    run.set_status(state="queued", finished=None)
+    run.set_status(state="queued", by_hand=False, finished=None)
     assert "&lt;img" in queue_html(studio, run.id) and Tags(queue_html(studio, run.id)).run == []
 
 

@@ -24,7 +24,7 @@ from core.supervisor import Supervisor
 from core.training import train
 from tests.conftest import write_small_data
 from tests.small_models import write_sentence_model
-from tests.stopping_team import HALFWAY
+from tests.stopping_team import ENDED, HALFWAY
 from tests.test_resuming import SHORT, weights_of
 
 TOGETHER = 2
@@ -33,14 +33,13 @@ MNR: dict[str, Any] = {"loss": "mnr", "eval_every": 2}
 
 
 class Launched(NamedTuple):
-    """Runs that the same two processes did, one after the other, and how these ended."""
+    """Runs that the same two processes did, one after the other, and how these and the worker's own two ended."""
 
     softmax: RunFolder
     through: RunFolder
     stopped: RunFolder
     mnr: RunFolder
     wrong: RunFolder
-    early: RunFolder
     done: subprocess.CompletedProcess[str]
 
 
@@ -55,7 +54,7 @@ def still_base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def launched(still_base: str, tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """Do all runs of this file in one launch: importing the libraries takes longer than they."""
+    """Do all runs that may share a launch in one: importing the libraries takes longer than they."""
     runs_dir = tmp_path_factory.mktemp("launched")
     data = write_small_data(tmp_path_factory.mktemp("data") / "small")
     softmax = run_of(runs_dir, still_base, data, **SOFTMAX, batch_size=8)
@@ -64,10 +63,9 @@ def launched(still_base: str, tmp_path_factory: pytest.TempPathFactory) -> Launc
     through, stopped = (run_of(runs_dir, still_base, data, **few) for _ in range(2))
     wrong = run_of(runs_dir, still_base, loss="mnr", data="file:/nowhere/rows.csv")
     mnr = run_of(runs_dir, still_base, data, **MNR, batch_size=8)
-    early = run_of(runs_dir, still_base, data, **few)
-    early.request_stop()
-    done = launch([softmax, through, stopped, stopped, mnr, wrong, early])
-    return Launched(softmax, through, stopped, mnr, wrong, early, done)
+    # After a run that fails its follower waits for the end: nothing can come behind it.
+    done = launch([softmax, through, stopped, stopped, mnr, wrong], "tests.stopping_team")
+    return Launched(softmax, through, stopped, mnr, wrong, done)
 
 
 def run_of(runs_dir: Path, still_base: str, data_dir: Path | None = None, **settings: Any) -> RunFolder:
@@ -81,11 +79,10 @@ def run_of(runs_dir: Path, still_base: str, data_dir: Path | None = None, **sett
     return create_run(runs_dir, override(build_config({}), short | settings, Places()), data_dir)
 
 
-def launch(runs: list[RunFolder]) -> subprocess.CompletedProcess[str]:
-    """Start two processes as the supervisor does."""
+def launch(runs: list[RunFolder], module: str = "core.worker") -> subprocess.CompletedProcess[str]:
+    """Start two processes as the supervisor does; `module` is what they run."""
     *arguments, last = launching.worker_arguments(runs[-1], TOGETHER)
-    arguments = [word if word != "core.worker" else "tests.stopping_team" for word in arguments]
-    arguments += [str(run.path) for run in runs[:-1]]
+    arguments = [word if word != "core.worker" else module for word in arguments] + [str(run.path) for run in runs[:-1]]
     return subprocess.run([sys.executable, *arguments, last], timeout=240, capture_output=True, text=True, check=False)
 
 
@@ -126,6 +123,7 @@ def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(
 ) -> None:
     alone = run_of(runs_dir, still_base, small_data, **MNR, batch_size=16)
     check_like_one_with_the_doubled_batch(launched.mnr, alone)
+    assert (launched.mnr.path / ENDED).read_text() == "0"
 
 
 def test_two_processes_keep_a_losss_own_weights_alike(
@@ -146,14 +144,20 @@ def test_two_processes_go_on_where_they_stopped(launched: Launched) -> None:
 
 def test_what_is_wrong_with_a_run_is_said_once(launched: Launched) -> None:
     status = launched.wrong.status()
+    assert launched.done.returncode != 0
     assert status is not None and status.state == "failed" and "/nowhere/rows.csv" in status.detail
 
 
-def test_leader_who_is_stopped_before_the_first_step_leaves_nobody_waiting(launched: Launched) -> None:
-    status = launched.early.status()
-    assert status is not None and (status.state, status.has_model) == ("stopped", False), launched.done.stderr[-2000:]
-    assert not events_of(launched.early, "step")
-    assert launched.done.returncode != 0, "so that the other one, who waits for a step, was ended"
+def test_leader_who_is_stopped_before_the_first_step_leaves_nobody_waiting(
+    runs_dir: Path, still_base: str, small_data: Path
+) -> None:
+    early = run_of(runs_dir, still_base, small_data, **MNR, batch_size=8)
+    early.request_stop()
+    done = launch([early])
+    status = early.status()
+    assert status is not None and (status.state, status.has_model) == ("stopped", False), done.stderr[-2000:]
+    assert not events_of(early, "step")
+    assert done.returncode != 0, "so that the other one, who waits for a step, was ended"
 
 
 def test_supervisor_takes_as_many_processes_as_there_are_gpus(

@@ -218,7 +218,7 @@ def test_the_ladder_climbs_on_real_data(runs_dir: Path, data_dir: Path) -> None:
     before = runs["mnr"].scores("before")["stsb/validation"]["pearson_cosine"]
     assert before >= 0.60
     assert pearson["softmax"] < pearson["cosine-similarity"] < pearson["mnr"]
-    assert pearson["mnr-hard-negatives"] >= 0.75
+    assert pearson["mnr-hard-negatives"] >= max(0.75, pearson["mnr"])
 
 
 @pytest.mark.real_data

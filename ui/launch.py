@@ -24,7 +24,8 @@ DEFAULT_PORT = 7860
 # Pages that Gradio remembers, half a megabyte each and more; the one that was silent for longest is forgotten first, and an open
 # page asks every second.
 MOST_PAGES = 200
-# Gradio looks a thousand times a second whether an event waits, which keeps a tenth of a core busy while nobody does anything.
+# Elsewhere than on Windows Gradio looks a thousand times a second whether an event waits and may begin, which keeps a tenth of a
+# core busy while nobody does anything.
 LOOK_SECONDS = 0.02
 
 
@@ -42,7 +43,7 @@ def launch(studio: Studio) -> gr.Blocks:
         hide_words()
     gr.set_static_paths([PLOTLY_JS])
     page = build_page(studio)
-    page._queue.sleep_when_free = LOOK_SECONDS
+    page._queue.sleep_when_free = max(LOOK_SECONDS, page._queue.sleep_when_free)
     page.launch(
         server_name=host, server_port=port, root_path=_root_path(), prevent_thread_lock=True, quiet=False,
         show_error=not studio.is_hosted, theme=THEME, css=CSS, head=HEAD, footer_links=[], run_history=False,

@@ -64,7 +64,7 @@ def write_nli(path: Path, rng: np.random.Generator) -> None:
 
 
 class MemoryWatch:
-    """Looks at the anonymous memory of every preparing worker, fifty times a second, and keeps the most that was seen."""
+    """Looks at the memory of its own of every preparing worker, fifty times a second, and keeps the most that was seen."""
 
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir
@@ -85,16 +85,15 @@ class MemoryWatch:
             for run in iter_runs(self._runs_dir / ".prepared"):
                 status = read_json(run.path / "status.json") or {}
                 if status.get("pid") and status.get("state") == "loading":
-                    self.most_mb = max(self.most_mb, anonymous_mb(int(status["pid"])))
+                    self.most_mb = max(self.most_mb, own_mb(int(status["pid"])))
 
 
-def anonymous_mb(pid: int) -> float:
-    """Return a process's anonymous memory in MB, as the kernel counts it; 0 for one that is gone."""
+def own_mb(pid: int) -> float:
+    """Return a process's own memory in MB, without the pages that it shares with the supervisor; 0 for one that is gone."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
+        return float(psutil.Process(pid).memory_full_info().uss) / 2**20
+    except psutil.Error:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), 0.0)
 
 
 def wait_for_text(page: Page, text: str, seconds: float) -> None:
@@ -127,7 +126,7 @@ def measure_once(folder: Path, data_dir: Path | None) -> tuple[list[str], dict[s
                 page.get_by_role("button", name="Use", exact=True).first.click()
                 wait_for_text(page, "from 550,000 rows", 240)
                 figures["whole_550k_s"] = time.monotonic() - began
-            figures["worker_anon_mb"] = watch.most_mb
+            figures["worker_own_mb"] = watch.most_mb
             figures["web_rss_mb"] = psutil.Process(app.process.pid).memory_info().rss / 1e6
             figures["page_characters"] = float(page.evaluate(f"{VIEW}.innerText.length"))
     finally:
