@@ -265,7 +265,7 @@ def test_command_refuses_with_one_sentence_and_exit_2(runs_dir: Path, capsys: py
 
 
 def test_command_queues_follows_and_prints_the_result_of_train(warm_dir: Path) -> None:
-    run = create_run(warm_dir, demo(max_steps=4), None)
+    run = create_run(warm_dir, demo(max_steps=4), None, by_hand=True)
     (run.path / "checkpoints" / "latest").mkdir()
     # An empty note is no checkpoint to the trainer, which then begins at the first step.
     (run.path / "checkpoints" / "latest" / "note").touch()
