@@ -159,6 +159,8 @@ def run(
         process = start(module, arguments, os.environ if environment is None else environment, out, err)
         try:
             code = process.wait(seconds)
-        finally:
+        except subprocess.TimeoutExpired:
             process.kill()
+            process.wait(10)
+            raise
         return subprocess.CompletedProcess([module, *arguments], code, out.read_text(), err.read_text())
