@@ -198,10 +198,10 @@ def _quick_parts(parts: DatasetDict) -> DatasetDict:
 
 def _needs_hub(name: str, path: str, _: str) -> MissingDataError:
     local = ", ".join(f"{data}/{split}.csv" for data, split in local_parts(name).values())
-    here = f", or put {local} into your data folder," if local else ""
+    here = f", or put {local} into your data folder" if local else ""
     return MissingDataError(
         f"{name[:60]} needs its data from the Hub ({path[:60]}), which is asked only when you say so: "
-        f"tick “From the Hub” (--from-hub){here} and measure again."
+        f"tick “From the Hub” (--from-hub on the command line){here}."
     )
 
 

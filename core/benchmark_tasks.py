@@ -210,13 +210,13 @@ def about_task(name: str, places: Places) -> dict[str, Any]:
     """
     spec = BENCHMARKS.get(name.strip())
     task, _ = split_name(name)
-    lie = "its data come from the Hub, or from the Hub's cache where they were used before"
+    lie = "its data are not in your data folder: tick “From the Hub”, unless they were fetched before"
     local = local_parts(name)
     if local and has_local_rows(name, places):
         titles = " and ".join(f"{DATA_SETS[data].title} {split}" for data, split in local.values())
         lie = f"its data are in your data folder ({titles}): no network is needed"
     if spec is None:
-        return {"what": f"{task}: any task that the installed mteb knows by this name", "size": "", "source": "", "lie": lie}
+        return {"what": f"{task}: not in the list; mteb is asked whether it knows it", "size": "", "source": "", "lie": lie}
     return {"what": spec.what, "size": size_of(spec), "source": spec.source, "lie": lie}
 
 

@@ -66,8 +66,9 @@ def test_choice_is_explained_in_a_line(studio: Studio) -> None:
     assert CHOOSE in about_choice(studio, None) and CHOOSE in about_choice(studio, "  ")
     here = about_choice(studio, "STSBenchmark:validation")
     assert "1,500 validation pairs" in here and "no network is needed" in here
-    assert "come from the Hub" in about_choice(studio, "SICK-R")
-    assert "NanoSciFactRetrieval: any task that the installed mteb knows" in about_choice(studio, "NanoSciFactRetrieval")
+    assert "tick “From the Hub”" in about_choice(studio, "SICK-R")
+    other = about_choice(studio, "NanoSciFactRetrieval")
+    assert "NanoSciFactRetrieval: not in the list; mteb is asked whether it knows it.</b> Its data are not in your" in other
     assert "cannot be a task of MTEB" in about_choice(studio, "<script>")
     assert "<script>" not in about_choice(studio, "<script>")
 
@@ -82,6 +83,16 @@ def test_measure_asks_for_both_models_of_the_run(studio: Studio) -> None:
     timed = ask_time(studio, run.id, "STSBenchmark:validation", True)
     settings = (read_json(studio.runs_dir / timed["kind"] / timed["name"] / "config.json") or {})["task_settings"]
     assert (settings["online"], settings["only"]) == (1.0, "time")
+
+
+def test_measure_waits_for_no_estimate_that_the_view_shows(studio: Studio) -> None:
+    run = finished_run(studio)
+    timed = ask_time(studio, run.id, "STSBenchmark:validation", False)
+    estimate = RunFolder(studio.runs_dir / timed["kind"] / timed["name"])
+    value = ask_scores(studio, run.id, "STSBenchmark:validation", False, timed)
+    assert estimate.is_cancelled() and not RunFolder(studio.runs_dir / value["kind"] / value["name"]).is_cancelled()
+    ask_scores(studio, run.id, "STSBenchmark:validation", False, value)
+    assert not RunFolder(studio.runs_dir / value["kind"] / value["name"]).is_cancelled(), "nor ends what was measured"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def wire_benchmark(studio: Studio, page: Page, block: BenchmarkBlock) -> None:
     chosen = block.task.input(bound(about_choice, studio), block.task, block.about, **QUIET)
     chosen.then(bound(ask_time, studio), asked, block.measured, **QUIET)
     block.time.click(bound(ask_time, studio), asked, block.measured, **QUIET)
-    block.start.click(bound(ask_scores, studio), asked, block.measured, **QUIET)
+    block.start.click(bound(ask_scores, studio), [*asked, block.measured], block.measured, **QUIET)
     block.measured.choose(bound(cancel_job, studio), block.measured, None, **QUIET)
 
 
@@ -99,9 +99,9 @@ def about_choice(studio: Studio, task: str | None) -> str:
         told = about_task(str(task), studio.places)
     except (StudioError, OSError) as error:
         return problem(one_sentence(error))
-    size = f" {told['size']};" if told["size"] else " "
+    more = f"{told['size']}; {told['lie']}" if told["size"] else told["lie"][0].upper() + told["lie"][1:]
     source = f" ({told['source']})" if told["source"] else ""
-    return f'<div class="hint"><b>{escape(told["what"])}.</b>{escape(size)} {escape(told["lie"])}{escape(source)}.</div>'
+    return f'<div class="hint"><b>{escape(told["what"])}.</b> {escape(more)}{escape(source)}.</div>'
 
 
 def ask_time(studio: Studio, run: str | None, task: str | None, online: bool) -> dict[str, Any]:
@@ -109,8 +109,13 @@ def ask_time(studio: Studio, run: str | None, task: str | None, online: bool) ->
     return _ask(studio, run, task, online=online, only_time=True)
 
 
-def ask_scores(studio: Studio, run: str | None, task: str | None, online: bool) -> dict[str, Any]:
-    """Ask for a task's scores of a run's two models; the answer is the view's value, or the fault."""
+def ask_scores(studio: Studio, run: str | None, task: str | None, online: bool, shown: Any = None) -> dict[str, Any]:
+    """Ask for a task's scores of a run's two models; the answer is the view's value, or the fault.
+
+    Where the view shows an estimate that goes on, nobody waits for that any more.
+    """
+    if isinstance(shown, dict) and shown.get("only_time"):
+        cancel_job(studio, shown)
     return _ask(studio, run, task, online=online, only_time=False)
 
 
@@ -121,4 +126,4 @@ def _ask(studio: Studio, run: str | None, task: str | None, *, online: bool, onl
         settings = benchmark_settings(str(task), studio.places, online=bool(online), only_time=only_time)
     except (StudioError, OSError) as error:
         return {"fault": one_sentence(error)}
-    return ask_measure(studio, "benchmark", run, task_settings=settings)
+    return ask_measure(studio, "benchmark", run, task_settings=settings) | ({"only_time": True} if only_time else {})

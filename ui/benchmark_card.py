@@ -73,7 +73,7 @@ def summary(answer: Mapping[str, Any]) -> str:
         return "; ".join(f"{main} {model['main_score']:.4f}, {model['label']}" for model in models if not model["fault"]) + "."
     before, after = (model["main_score"] for model in models)
     said = f"{main}: {before:.4f} before, {after:.4f} after"
-    said += ", no difference." if abs(after - before) < EPSILON else f", {after - before:+.4f}."
+    said += ", no difference." if abs(after - before) < EPSILON else f", {after - before:+.4f}.".replace("-", "−")
     pairs = list(zip(models[0]["experiments"], models[1]["experiments"], strict=False))
     if not pairs:
         return said

@@ -28,24 +28,23 @@ class RaceBlock:
 
 def build_race(studio: Studio) -> RaceBlock:
     """Lay out the block."""
-    with gr.Accordion("Cross-encoder against bi-encoder", open=False):
-        gr.HTML(
-            hint(
-                "A cross-encoder reads both texts at once and mostly judges better from the same data, "
-                "but n texts make n(n − 1)/2 pairs to read; a bi-encoder reads n texts once."
-            )
+    gr.HTML(
+        hint(
+            "A cross-encoder reads both texts at once and mostly judges better from the same data, "
+            "but n texts make n(n − 1)/2 pairs to read; a bi-encoder reads n texts once."
         )
-        with gr.Row(equal_height=True):
-            encoder = gr.Dropdown(
-                encoder_choices(studio),
-                value=None,
-                label="Cross-encoder",
-                info="A run of Augmented SBERT or Margins makes one",
-                allow_custom_value=True,
-                scale=3,
-            )
-            start = gr.Button("Race it against the shown model", scale=1, min_width=200)
-        raced = build_job_view(studio, "raced-view")
+    )
+    with gr.Row(equal_height=True):
+        encoder = gr.Dropdown(
+            encoder_choices(studio),
+            value=None,
+            label="Cross-encoder",
+            info="A run of Augmented SBERT or Margins makes one",
+            allow_custom_value=True,
+            scale=3,
+        )
+        start = gr.Button("Race it against the shown model", scale=1, min_width=200)
+    raced = build_job_view(studio, "raced-view")
     return RaceBlock(encoder, start, raced)
 
 
