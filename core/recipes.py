@@ -41,7 +41,7 @@ RECIPES: Mapping[str, RecipeSpec] = MappingProxyType(
                 "A few seconds on the sentences that ship with the studio: the whole way from loss curve to map.",
                 recipe_runs.quick_demo,
                 ("instant",),
-                dict.fromkeys(("laptop", "book"), "it is there to be quick; take mnr for more"),
+                dict.fromkeys(("laptop", "book"), "it is there to be quick; the recipe MNR has more"),
             ),
             RecipeSpec(
                 "softmax",

@@ -34,16 +34,15 @@ def build_race(studio: Studio) -> RaceBlock:
             "but n texts make n(n − 1)/2 pairs to read; a bi-encoder reads n texts once."
         )
     )
-    with gr.Row(equal_height=True):
-        encoder = gr.Dropdown(
-            encoder_choices(studio),
-            value=None,
-            label="Cross-encoder",
-            info="A run of Augmented SBERT or Margins makes one",
-            allow_custom_value=True,
-            scale=3,
-        )
-        start = gr.Button("Race it against the shown model", scale=1, min_width=200)
+    encoder = gr.Dropdown(
+        encoder_choices(studio),
+        value=None,
+        label="Cross-encoder",
+        info="A run of Augmented SBERT or Margins makes one",
+        allow_custom_value=True,
+    )
+    with gr.Row():
+        start = gr.Button("Race it against the shown model", variant="primary", size="sm", scale=0, min_width=280)
     raced = build_job_view(studio, "raced-view")
     return RaceBlock(encoder, start, raced)
 
