@@ -4,6 +4,7 @@ Loading takes longer than most of what a test then has done: 13 s of processor t
 the page and of the command line.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -53,8 +54,10 @@ class ReadyProcess:
         return int(self._code.read_text()) if self._code.exists() else None
 
     def kill(self) -> None:
+        # One that has just been reaped has its code in a moment.
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def wait(self, timeout: float) -> int:
         deadline = time.monotonic() + timeout

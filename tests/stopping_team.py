@@ -4,6 +4,7 @@ Of a run that is named twice the leader hears Stop during the third step of its 
 how the first of them ends is written into its folder, how the last one ends is how these processes end.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +34,5 @@ if __name__ == "__main__":
         else:
             training.train(RunLog(RunFolder(path), speaks=leads()))
     code = worker.main(paths[-2])
-    if leads():
-        (paths[-2] / ENDED).write_text(str(code))
+    (paths[-2] / f"{ENDED}-{os.environ['RANK']}").write_text(str(code))
     sys.exit(worker.main(paths[-1]))

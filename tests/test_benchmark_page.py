@@ -117,7 +117,7 @@ def test_expected_time_is_measured_anew_at_each_press(studio: Studio) -> None:
 
 def test_card_shows_both_models_the_difference_and_the_book() -> None:
     card = MEASURED_CARDS["benchmark"](ANSWER)
-    assert cells(card) == ["0.6000", "0.6500", "+0.0500", "0.4926", "0.5900", "0.5800", "-0.0100", "0.4908"]
+    assert cells(card) == ["0.6000", "0.6500", "+0.0500", "0.4926", "0.5900", "0.5800", "−0.0100", "0.4908"]
     assert "Accuracy: 0.6000 before, 0.6500 after, +0.0500. The tuned model is ahead in 2 of 3 draws." in card
     assert 'class="number rise"' in card and 'class="number fall"' in card
     for said in ("mteb 2.26.24", "7,690 texts", "1.5 s and 1.2 s", "sentence-transformers 6.2.0", "The book’s figures"):

@@ -89,7 +89,7 @@ def test_wrong_password_is_refused_everywhere(app: RealApp) -> None:
 
 def test_programs_sign_in_behind_the_proxy(app: RealApp, proxy: Proxy) -> None:
     client = Client(proxy.url, auth=(NAME, PASSWORD), verbose=False)
-    run = ended_run(Path(app.arguments[-1])).id
+    run = ended_run(Path(app.command[-1])).id
     assert client.predict(run=run, api_name="/status")["state"] == "done"
     url, headers = f"{proxy.url}gradio_api/mcp/", {"Authorization": basic(NAME, PASSWORD)}
     assert "start" in tools_of(url, headers)
@@ -110,7 +110,7 @@ def test_only_a_basic_header_tells_a_name() -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
 def test_page_works_behind_the_proxy(app: RealApp, proxy: Proxy, tab: tuple[Page, list[str]], tmp_path: Path) -> None:
     page, complaints = tab
-    run = ended_run(Path(app.arguments[-1]))
+    run = ended_run(Path(app.command[-1]))
     proxy.refused.clear()
     page.goto(proxy.url, wait_until="load")
     page.get_by_label("username").fill(NAME)

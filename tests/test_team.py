@@ -123,7 +123,7 @@ def test_two_workers_have_the_losses_of_one_with_the_doubled_batch(
 ) -> None:
     alone = run_of(runs_dir, still_base, small_data, **MNR, batch_size=16)
     check_like_one_with_the_doubled_batch(launched.mnr, alone)
-    assert (launched.mnr.path / ENDED).read_text() == "0"
+    assert [(launched.mnr.path / f"{ENDED}-{rank}").read_text() for rank in range(TOGETHER)] == ["0"] * TOGETHER
 
 
 def test_two_processes_keep_a_losss_own_weights_alike(

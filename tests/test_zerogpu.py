@@ -62,7 +62,7 @@ class Visitor:
 
     @property
     def runs(self) -> list[RunFolder]:
-        return list(iter_runs(shelf_of(Path(self.app.arguments[-1]), owner_of(self.token))))
+        return list(iter_runs(shelf_of(Path(self.app.command[-1]), owner_of(self.token))))
 
 
 def messages(stream: Any) -> Iterator[dict[str, Any]]:
@@ -163,7 +163,7 @@ def test_leaving_the_page_ends_the_run_like_stop_and_stops_nobody_else(app: Real
 
 def test_when_no_gpu_is_lent_the_run_and_the_page_say_why(app: RealApp) -> None:
     visitor = Visitor(app)
-    refusal = Path(app.arguments[-1]).parent / "refused"
+    refusal = Path(app.command[-1]).parent / "refused"
     refusal.touch()
     visitor.fill_in(epochs=1)
     said = last_message(visitor.start())

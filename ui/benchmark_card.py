@@ -73,13 +73,17 @@ def summary(answer: Mapping[str, Any]) -> str:
         return "; ".join(f"{main} {model['main_score']:.4f}, {model['label']}" for model in models if not model["fault"]) + "."
     before, after = (model["main_score"] for model in models)
     said = f"{main}: {before:.4f} before, {after:.4f} after"
-    said += ", no difference." if abs(after - before) < EPSILON else f", {after - before:+.4f}.".replace("-", "−")
+    said += ", no difference." if abs(after - before) < EPSILON else f", {_signed(after - before)}."
     pairs = list(zip(models[0]["experiments"], models[1]["experiments"], strict=False))
     if not pairs:
         return said
     ahead, behind = sum(last > first for first, last in pairs), sum(last < first for first, last in pairs)
     who, often = ("tuned", ahead) if ahead >= behind else ("untouched", behind)
     return f"{said} The {who} model is ahead in {often} of {len(pairs)} draws."
+
+
+def _signed(change: float) -> str:
+    return f"{change:+.4f}".replace("-", "−")
 
 
 def _table(answer: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
@@ -100,7 +104,7 @@ def _row(name: str, answer: Mapping[str, Any], found: Sequence[Mapping[str, floa
         first, last = values
         change = None if first is None or last is None else last - first
         css = "" if change is None or abs(change) < EPSILON else "rise" if change > 0 else "fall"
-        cells += f'<td class="number {css}">{"–" if change is None else f"{change:+.4f}"}</td>'
+        cells += f'<td class="number {css}">{"–" if change is None else _signed(change)}</td>'
     if answer["book"]:
         cells += f'<td class="number">{_number(answer["book"].get(name))}</td>'
     reading = f"<div class='hint' style='font-weight: 400'>{escape(FIGURES[name].reading)}</div>" if name in FIGURES else ""
