@@ -47,8 +47,13 @@ class LiveEvaluation:
     def __init__(self, log: RunLog, settings: dict[str, Any], course: Course, best: BestCheckpoint) -> None:
         self._log, self._settings, self._course, self._best = log, settings, course, best
         self._few = False
+        self._costs: list[float] = []
         self.every: int | None = settings["eval_every"]
-        self.seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that all evaluations took so far."""
+        return sum(self._costs)
 
     def plan(self, total_steps: int, seconds_per_step: float) -> None:
         """Choose pairs and distance, once the speed of a step is known; a distance that a person set stays."""
@@ -70,6 +75,17 @@ class LiveEvaluation:
         if self.every is not None and self._settings["eval_every"] is None:
             self.every = max(1, round(self.every * after / max(1, before)))
 
+    def keep_to_budget(self, step: int, total_steps: int, seconds_per_step: float) -> None:
+        """Leave out every second point or more of those to come, where they cost more than was foreseen: three stay."""
+        if self.every is None or self._settings["eval_every"] is not None or len(self._costs) < FEWEST_POINTS - 1:
+            return
+        left = SHARE * total_steps * seconds_per_step - self.seconds
+        # The last step is evaluated in any case.
+        points, wider = left / max(min(self._costs), 1e-9) - 1, self.every
+        while (total_steps - 1) // wider - step // wider > max(0.0, points):
+            wider += self.every
+        self.every = wider
+
     def is_due(self, step: int, is_last: bool) -> bool:
         """Tell whether this step is evaluated: every so many, and the last one."""
         return is_last or bool(self.every and step % self.every == 0)
@@ -87,7 +103,7 @@ class LiveEvaluation:
         is_best = self._best.consider(model, step, found.figure) if not found.collapsed else False
         for event in found.events:
             self._log.write(replace(event, best=is_best) if isinstance(event, EvaluationEvent) else event)
-        self.seconds += time.monotonic() - began
+        self._costs.append(time.monotonic() - began)
         if found.collapsed:
             raise DivergenceError(
                 f"The space has collapsed at step {step}: all texts lie in nearly the same place. "

@@ -230,3 +230,4 @@ class TrainingWatch(TrainerCallback):
             return
         finally:
             self._clock.resume()
+        self._evaluation.keep_to_budget(state.global_step, self._total, self._clock.seconds_per_step())

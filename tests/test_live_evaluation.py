@@ -1,5 +1,6 @@
 """Evaluation on the way has a budget; a time budget sets the steps; a clock leaves pauses out; kills for memory are counted."""
 
+import itertools
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,6 +59,36 @@ def test_points_are_as_many_as_a_tenth_of_the_time_allows(
     live = evaluation(runs_dir, Course(lambda *_: measured(0.5), seconds, few_seconds, FEW))
     live.plan(1000, 0.1)
     assert due_steps(live, 1000) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "every", "expected"),
+    [
+        # Ten points of 10 ms were foreseen; they take 9 ms.
+        (0.009, None, [*range(10, 101, 10)]),
+        # They take 30 ms each: after two of them there is room for one more, and that is the last step's.
+        (0.03, None, [10, 20, 100]),
+        # They take 15 ms each: after two there is room for four more, one of them the last step's.
+        (0.015, None, [10, 20, 40, 60, 80, 100]),
+        # A distance that a person set stays.
+        (0.03, 10, [*range(10, 101, 10)]),
+    ],
+)
+def test_points_that_cost_more_than_foreseen_become_fewer(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, every: int | None, expected: list[int]
+) -> None:
+    clock = itertools.count(0.0, seconds)
+    monkeypatch.setattr("core.live_evaluation.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    live = evaluation(runs_dir, Course(lambda *_: measured(0.5), 0.01), eval_every=every)
+    live.plan(100, 0.01)
+    points = []
+    for step in range(1, 101):
+        if live.is_due(step, step == 100):
+            points.append(step)
+            live.evaluate(torch.nn.Linear(1, 1), step)
+            live.keep_to_budget(step, 100, 0.01)
+    assert points == expected
+    assert live.seconds == pytest.approx(seconds * len(points))
 
 
 def test_distance_that_a_person_set_stays(runs_dir: Path) -> None:
