@@ -1,6 +1,5 @@
 """What the desk answers about a space: its frames on a plane with what is told of them, and where a typed text lies."""
 
-import base64
 import hashlib
 import json
 import threading
@@ -10,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from core.clusters import cluster, name_clusters
 from core.desk_client import BUSY, DESK, check_texts
 from core.desk_requests import embed_texts
 from core.desk_shelf import Deadline, Shelf
 from core.errors import ConfigError, DataError, MachineError
 from core.files import read_json, write_json
-from core.film import movement, recall_on_map, tell_frames
+from core.film_answer import FORMAT_VERSION, known_frames, pack_places, tell_film, unpack_places
 from core.hosting import check_room
 from core.neighbours import NEIGHBOURS, Nearest
 from core.projection import principal_plane
@@ -27,9 +25,6 @@ from core.umap_places import UmapChoice, umap_film, warm_up
 from core.visitors import studio_of
 
 METHODS = ("pca", "umap")
-FORMAT_VERSION = 1
-# Places are sent as int16: of a map of this many sizes across, a step is a hundredth of a pixel.
-REACH, STEPS = 8.0, 32_000
 # A typed text lies among so many of its nearest.
 AMONG, SOFTNESS = 10, 0.05
 
@@ -70,7 +65,8 @@ def film(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
             check_room(shelf.places.runs_dir or space.folder)
             if method == "umap" and _is_busy(shelf):
                 raise MachineError("UMAP waits until no other work goes on: it would slow a run down. The main axes show it now.")
-            answer = _reckon(space, (method, choice), quick, deadline) | {"mark": mark, "method": method}
+            known = known_frames(answer, space)
+            answer = _reckon(space, (method, choice), None if quick else known, deadline) | {"mark": mark, "method": method}
             write_json(kept, answer)
     except FileNotFoundError:
         raise DataError("What this map shows was deleted meanwhile; choose another run or other texts.") from None
@@ -108,7 +104,8 @@ def mark_of(space: Space) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
-def _reckon(space: Space, how: tuple[str, UmapChoice], quick: bool, deadline: Deadline) -> dict[str, Any]:
+def _reckon(space: Space, how: tuple[str, UmapChoice], known: list[dict[str, Any]] | None, deadline: Deadline) -> dict[str, Any]:
+    """Return the places, and with `known`, what was told of the first frames before, what is told of all."""
     frames = space.frames()
     if not np.isfinite(frames).all():
         raise DataError("Some embeddings of this space are no numbers: the run has diverged. Choose another one.")
@@ -122,9 +119,9 @@ def _reckon(space: Space, how: tuple[str, UmapChoice], quick: bool, deadline: De
         "places": pack_places(places),
         "explained": round(explained, 4),
     }
-    if quick:
+    if known is None:
         return answer
-    return answer | _told(space, frames, places, nearest)
+    return answer | tell_film(space, places, nearest, known)
 
 
 def _places(space: Space, frames: np.ndarray, how: tuple[str, UmapChoice], nearest: Nearest) -> tuple[np.ndarray, float]:
@@ -154,30 +151,6 @@ def _known(path: Path, space: Space) -> np.ndarray | None:
     same = places.shape[1] == len(space.texts) and list(space.steps[: len(steps)]) == steps
     same = same and changed <= path.stat().st_mtime_ns
     return places.astype(float) if same else None
-
-
-def _told(space: Space, frames: np.ndarray, places: np.ndarray, nearest: Nearest) -> dict[str, Any]:
-    """Return what is told of the frames, each text's neighbours before and after, and what points can be coloured by."""
-    first, last = frames[0], frames[space.kept]
-    clusters = cluster(last)
-    near = [nearest.of(number) for number in range(len(frames))]
-    sides = {}
-    for name, number in (("before", 0), ("after", space.kept)):
-        rows, cosines = near[number]
-        sides[name] = {"rows": pack(rows.astype(np.uint16)), "cosines": pack((cosines * 10_000).round().astype(np.int16))}
-    return {
-        "frames": tell_frames(frames, places, space.pairs, space.groups, [rows for rows, _ in near]),
-        "neighbours": sides,
-        "count": min(NEIGHBOURS, len(space.texts) - 1),
-        "movement": pack(movement(first, last).astype(np.float32)),
-        "recall": pack(recall_on_map(near[space.kept][0], places[space.kept]).astype(np.float32)),
-        "clusters": pack(clusters.astype(np.uint16)),
-        "cluster_names": name_clusters(space.texts, clusters),
-        "pairs": [
-            [first_row, second_row, gold, *(round(float(side[first_row] @ side[second_row]), 4) for side in (first, last))]
-            for first_row, second_row, gold in space.pairs
-        ],
-    }
 
 
 def place_typed(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
@@ -232,19 +205,3 @@ def _is_busy(shelf: Shelf) -> bool:
     """Tell whether a worker does something."""
     assert shelf.places.runs_dir is not None
     return (studio_of(shelf.places.runs_dir) / DESK / BUSY).exists()
-
-
-def pack(values: np.ndarray) -> str:
-    """Return an array's bytes, little-endian, as base64."""
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
-
-
-def pack_places(places: np.ndarray) -> str:
-    """Return places as int16, in steps of REACH / STEPS; beyond eight sizes they lie at the edge."""
-    return pack((places.clip(-REACH, REACH) * (STEPS / REACH)).round().astype(np.int16))
-
-
-def unpack_places(packed: str, frames: int, texts: int) -> np.ndarray:
-    """Return what was packed, (frames, texts, 2)."""
-    values = np.frombuffer(base64.b64decode(packed), np.int16).reshape(frames, texts, 2)
-    return values * (REACH / STEPS)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.measures import POSITIVE_FROM, measure_space
-from core.neighbours import nearest_by_cosine, nearest_on_map, purity, shared, trustworthiness
+from core.neighbours import NEIGHBOURS, Nearest, nearest_on_map, purity, shared, trustworthiness
 from core.projection import unit_size
 
 Pairs = Sequence[tuple[int, int, float]]
@@ -36,24 +36,38 @@ class Frame:
 
 
 def tell_frames(
-    frames: np.ndarray, places: np.ndarray, pairs: Pairs, groups: dict[str, list[str]], near: Sequence[np.ndarray] | None = None
+    frames: np.ndarray,
+    places: np.ndarray,
+    pairs: Pairs,
+    groups: dict[str, list[str]],
+    near: Nearest | None = None,
+    known: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """Return what is told of each frame, in order, as JSON values; `near` are each frame's neighbours where they are known."""
-    told = []
-    before: np.ndarray | None = None
+    """Return what is told of each frame, in order, as JSON values.
+
+    `near` are the frames' neighbours where somebody else asks for them too. `known` is what was told of the first frames before,
+    when there were fewer: what does not hang on the places is taken from there.
+    """
+    near = near or Nearest(frames, NEIGHBOURS)
     named = {name: np.unique(labels, return_inverse=True)[1] for name, labels in groups.items()}
     some = _some(len(frames[0]))
+    told = []
     for number, vectors in enumerate(frames):
-        own = nearest_by_cosine(vectors)[0] if near is None else near[number]
+        moving = {
+            "trustworthiness": trustworthiness(vectors[some], places[number][some]),
+            "moved": 0.0 if number == 0 else way(places[number - 1], places[number]),
+        }
+        if number < len(known):
+            told.append(known[number] | _rounded(moving))
+            continue
+        own = near.of(number)[0]
         frame = Frame(
-            trustworthiness=trustworthiness(vectors[some], places[number][some]),
-            changed=0.0 if before is None else float(1 - shared(own, before).mean()),
-            moved=0.0 if number == 0 else way(places[number - 1], places[number]),
+            changed=0.0 if number == 0 else float(1 - shared(own, near.of(number - 1)[0]).mean()),
             purity={name: purity(own, labels) for name, labels in named.items()},
             space=_space(vectors, pairs),
+            **moving,
         )
         told.append(_rounded(asdict(frame)))
-        before = own
     return told
 
 

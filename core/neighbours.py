@@ -26,13 +26,13 @@ class Nearest:
     """The nearest texts in each of several frames, (frames, texts, dim) at unit length, worked out once for all who ask."""
 
     def __init__(self, frames: np.ndarray, count: int) -> None:
-        self._frames, self._count = frames, max(count, NEIGHBOURS)
+        self.frames, self._count = frames, max(count, NEIGHBOURS)
         self._known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def of(self, frame: int, count: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
         """Return what `nearest_by_cosine` finds in a frame, for at most as many neighbours as were said at first."""
         if frame not in self._known:
-            self._known[frame] = nearest_by_cosine(self._frames[frame], self._count)
+            self._known[frame] = nearest_by_cosine(self.frames[frame], self._count)
         rows, cosines = self._known[frame]
         return rows[:, :count], cosines[:, :count]
 

@@ -14,8 +14,9 @@ from core import explore, neighbours
 from core.desk_client import BUSY, DESK
 from core.desk_shelf import Deadline, Shelf
 from core.errors import ConfigError, DataError, MachineError, RunError
-from core.explore import film, mark_of, pack_places, place_typed, unpack_places
+from core.explore import film, mark_of, place_typed
 from core.files import write_json
+from core.film_answer import unpack_places
 from core.models import build_static_minilm
 from core.probes import sample_probes
 from core.projection import principal_plane
@@ -123,11 +124,6 @@ def test_another_kept_frame_and_a_step_that_was_written_again_change_the_mark(ru
     os.utime(run.path / "snapshots" / "step-00000009.npy", (1, 1))
     marks.append(mark_of(run_space(run.path)))
     assert len(set(marks)) == 3
-
-
-def test_places_survive_their_packing_and_lie_at_the_edge_beyond_it() -> None:
-    places = np.array([[[1.23456, -7.5], [100.0, -9.0]]])
-    np.testing.assert_allclose(unpack_places(pack_places(places), 1, 2)[0], [[1.23456, -7.5], [8.0, -8.0]], atol=2e-4)
 
 
 @pytest.mark.parametrize("method", ["pca", "umap"])

@@ -1,6 +1,6 @@
 // Lets the explorer ask the app: what is shown is the value {run, beside, index}; while a run goes on new frames are pulled.
 // `element`, `props`, `server` and `watch` are given by gr.HTML. Plotly is kept at load: other bundles overwrite the global.
-const PULL_MS = 700, IDLE_MS = 4000, SLOW_MS = 3000;
+const PULL_MS = 300, IDLE_MS = 4000, SLOW_MS = 3000;
 const P = window.Plotly, root = element.querySelector('.explorer');
 let turn = 0, timer = null, mark = '';
 const source = {
