@@ -24,7 +24,8 @@ from tests.conftest import wait_for, write_small_data
 from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
 from tests.test_supervisor import LONG, demo
 from ui.duplicate import Duplicate, duplicate
-from ui.layout import RUN_OUTPUTS, has_news, look_at_runs, show_runs
+from ui.layout import RUN_OUTPUTS, look_at_runs, show_runs
+from ui.news import BUSY_MS, IDLE_MS, has_news
 from ui.queue_view import press_in_queue, queue_html
 from ui.run_form import FORM_KEYS, change_form
 from ui.runs_tab import RESUME, RESUME_HALF, delete_chosen, free_chosen, runs_table, show_choice, total_line
@@ -105,12 +106,16 @@ def test_look_writes_to_every_output_and_sees_a_change_of_order(studio: Studio) 
     seen = show_runs(studio, None, "", [], "")
     assert len(seen) == RUN_OUTPUTS
     assert look_at_runs(studio, seen[0], runs[0].id, "", [], "") != (gr.skip(),) * RUN_OUTPUTS
-    assert has_news(studio, seen[0], None) == gr.skip() and has_news(studio, seen[0], runs[0].id) != gr.skip()
+    assert has_news(studio, [seen[0]]) == {"news": False, "wait": BUSY_MS}
     ranks = [run.status().rank for run in runs]  # type: ignore[union-attr]
     mark = show_runs(studio, runs[0].id, "", [], "")[0]
     for run, rank in zip(runs, reversed(ranks), strict=True):
         run.set_status(rank=rank)
-    assert show_runs(studio, runs[0].id, "", [], "")[0] != mark
+    assert has_news(studio, [mark])["news"] and show_runs(studio, runs[0].id, "", [], "")[0] != mark
+    for run in runs:
+        run.set_status(state="done")
+    mark = show_runs(studio, runs[0].id, "", [], "")[0]
+    assert mark.startswith(f"{runs[0].id} ended ") and has_news(studio, [mark]) == {"news": False, "wait": IDLE_MS}
 
 
 @pytest.mark.parametrize(

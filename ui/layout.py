@@ -1,16 +1,11 @@
 """The page: its header, its tabs in order, and what is wired to what."""
 
-import time
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from core.launching import ensure_supervisor
-from core.queue import Queue, queue_of, read_queue
 from core.recipes import RECIPES
-from core.run_store import list_runs
-from core.runs import Status
 from ui.chain_view import next_in_chain, stages_view
 from ui.data_events import list_data, take_press, wire_data
 from ui.data_tab import build_data_tab
@@ -26,6 +21,7 @@ from ui.form_events import choose_recipe, edit_form, forget_look, name_recipe, r
 from ui.loss_tab import build_loss_tab
 from ui.model_events import wire_model
 from ui.model_tab import build_model_tab, model_choices
+from ui.news import RunsSeen, build_news, mark_of, see_runs
 from ui.on_gpu import wire_start
 from ui.page import MAY_FAIL, QUIET, Page
 from ui.queue_view import build_queue, press_in_queue, queue_html
@@ -49,7 +45,6 @@ TITLE = (
     '<div class="studio-title"><h1>Contrastive Studio</h1><p>Make a text embedding model your own: choose a recipe, '
     "press Start training on the Train tab, then look at Evaluate and Explore.</p></div>"
 )
-TELL_NEWS = "watch('value', () => trigger('arrived', {}));"
 RUN_OUTPUTS = 19
 
 
@@ -64,11 +59,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         wire_model(studio, page)
         wire_experiments(studio, page, page.runs.experiments, blocks)
         _wire_runs(studio, page)
-        # Gradio makes each component anew that an answer could change, changed or not: a tick can change one alone, and what
-        # follows is asked only when it does.
-        timer, news = gr.Timer(1.0), gr.HTML("", html_template="", js_on_load=TELL_NEWS, apply_default_css=False, elem_id="news")
-        timer.tick(bound(has_news, studio), [page.seen, page.run], news, **QUIET)
-        news.arrived(bound(look_at_runs, studio), [page.seen, *page.look_inputs()], page.run_outputs(), **QUIET)
+        page.seen.arrived(bound(look_at_runs, studio), [page.seen, *page.look_inputs()], page.run_outputs(), **QUIET)
         known = blocks.load(know_visitor, visitor, visitor, **QUIET).then(None, visitor, None, js=KEEP, **QUIET)
         named = known.then(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)
         outputs = [*page.form_outputs(), *page.run_outputs()]
@@ -110,7 +101,7 @@ def _lay_out(studio: Studio) -> Page:
         with gr.Tab("Runs", id="runs"):
             runs = build_runs_tab(studio)
     # What was shown is nothing until the form is filled, and again when the server has forgotten the page.
-    remembered = (gr.State({}), gr.State(None), gr.State(""), gr.State(""))
+    remembered = (gr.State({}), gr.State(None), build_news(studio), gr.State(""))
     recipe = gr.State("quick-demo@instant")
     scores = evaluate.scores.scores
     page = Page(
@@ -176,53 +167,10 @@ def open_page(studio: Studio, recipe: str) -> tuple[Any, ...]:
     return (*choose_recipe(studio, recipe, {}), *show_runs(studio, None, PROBES, [], ""))
 
 
-@dataclass(frozen=True)
-class RunsSeen:
-    """The runs at one look: the one to show, all of them, and a text that changes when anything on the page would."""
-
-    chosen: str | None
-    chosen_is_final: bool
-    choices: list[tuple[str, str]]
-    mark: str
-
-
-def see_runs(studio: Studio, name: str | None) -> RunsSeen:
-    """Look at the runs' states; without a choice, show the one that goes on or else the latest."""
-    listed = list_runs(studio.runs_dir)
-    states = {run.id: status for run, status in listed}
-    going = [run for run, status in states.items() if status.is_working]
-    chosen = name if name in states else next(iter([*going, *states]), None)
-    scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
-    # The others' runs are looked at only for the place of one that waits: every visitor's page asks this every second.
-    waits = any(status.state == "queued" for status in states.values())
-    queue = read_queue(studio.runs_dir) if waits else queue_of(listed)
-    choices = [(f"{studio.called(run)} · {_called_state(queue, run, status)}", run) for run, status in states.items()]
-    is_final = chosen is None or states[chosen].is_final
-    # The detail as well: the stages of a chain are told by it.
-    detail = "" if chosen is None else states[chosen].detail
-    return RunsSeen(chosen, is_final, choices, f"{_mark_of(chosen, is_final)}{(choices, scored, detail)!r}")
-
-
-def _called_state(queue: Queue, run: str, status: Status) -> str:
-    """Return a run's state; of one that waits its place, which changes when others are moved."""
-    place = queue.place(run)
-    return f"queued, place {place} of {len(queue.waiting)}" if place else status.state
-
-
-def _mark_of(chosen: str | None, is_final: bool) -> str:
-    return f"{chosen} {'ended' if is_final else 'goes on'} "
-
-
-def has_news(studio: Studio, mark: str, name: str | None) -> Any:
-    """Look every second whether anything changed: a text that was never told before, or nothing."""
-    ensure_supervisor(studio.runs_dir)
-    return gr.skip() if see_runs(studio, name).mark == mark else str(time.monotonic())
-
-
 def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
     """Look what has changed; if nothing, leave the page as it is."""
     seen = see_runs(studio, name)
-    if seen.chosen_is_final and mark.startswith(_mark_of(name, False)):
+    if seen.chosen_is_final and mark.startswith(mark_of(name, False)):
         # It has ended under the person's eyes: go on with the run that follows it.
         seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
     return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, (texts, beside), picked)

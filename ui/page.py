@@ -29,7 +29,7 @@ class Page:
     run: gr.Dropdown
     yours: gr.State
     shown: gr.State
-    seen: gr.State
+    seen: gr.HTML
     look: gr.State
     tabs: gr.Tabs
     model: ModelTab

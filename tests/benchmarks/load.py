@@ -2,9 +2,10 @@
 
 python -m tests.benchmarks.load
 
-Each opens the page as a browser does, keeps its heartbeat open, and asks every second what the page's timer and live figure ask.
-Ten start small runs through gradio's own client, one after the other, for three minutes; the last ones are waited for. The
-others ask for those ten's runs, which they must be told nothing of. The training goes on on the same cores.
+Each opens the page as a browser does, keeps its heartbeat open, and asks whether there is news as often as the page is told to.
+Ten start small runs through gradio's own client, one after the other, for three minutes; the last ones are waited for, and
+their pages follow them as the live figure does. The others ask for those ten's runs with each look, which no page does and
+which they must be told nothing of. The training goes on on the same cores.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from tests.real_app import RealApp
 from ui.live import PLOTLY_JS
 
 VISITORS, QUEUEING = 50, 10
-OPENING_SECONDS, LAST_SECONDS, TICK_SECONDS = 20.0, 75.0, 1.0
+OPENING_SECONDS, LAST_SECONDS, TICK_SECONDS, FOLLOW_SECONDS = 20.0, 75.0, 1.0, 0.4
 SMALL = {"max_steps": 20, "snapshots": False}
 IDS = re.compile(r"[0-9a-f]{32,64}")
 
@@ -51,8 +52,8 @@ class Visitor:
     token: str = field(default_factory=new_token)
     session: str = field(default_factory=lambda: secrets.token_hex(6))
     shown: str = ""
+    mark: str = ""
     began: list[str] = field(default_factory=list)
-    drawn: dict[str, list[int]] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
 
@@ -72,18 +73,22 @@ class Load:
 
 @dataclass(frozen=True)
 class Asked:
-    """The numbers by which a browser calls what the page does by itself, read from the page's own configuration."""
+    """The numbers by which a browser calls what the page does by itself, read from the page's own configuration.
+
+    `marks` are the places of the mark, which says what a page shows, in the answers of the handlers that tell it.
+    """
 
     by_name: dict[str, int]
-    timer: int
+    marks: dict[str, int]
+    news: int
     figure: int
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> "Asked":
-        named = {each["api_name"]: each["id"] for each in config["dependencies"]}
-        timer = next(each["id"] for each in config["components"] if each["type"] == "timer")
-        figure = next(each["id"] for each in config["components"] if each["props"].get("elem_id") == "live-figure")
-        return cls(named, timer, figure)
+        named = {each["api_name"]: each for each in config["dependencies"]}
+        parts = {each["props"].get("elem_id"): each["id"] for each in config["components"]}
+        marks = {name: named[name]["outputs"].index(parts["news"]) for name in ("open_page", "look_at_runs")}
+        return cls({name: each["id"] for name, each in named.items()}, marks, parts["news"], parts["live-figure"])
 
 
 async def ask(load: Load, http: httpx.AsyncClient, kind: str, who: Visitor, path: str, body: dict[str, Any]) -> Any:
@@ -109,31 +114,50 @@ async def open_page(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visi
         async with http.stream("GET", load.url + path, headers={"Accept-Encoding": "gzip, br"}) as answer:
             _ = [None async for _ in answer.aiter_raw()]
     for name, data in (("know_visitor", [who.token]), ("name_recipe", ["quick-demo", None]), ("open_page", [who.token, None])):
-        await ask(load, http, "fill", who, "run/predict", {"fn_index": asked.by_name[name], "data": data})
+        told = await ask(load, http, "fill", who, "run/predict", {"fn_index": asked.by_name[name], "data": data})
+        if told and name in asked.marks:
+            who.mark = told["data"][asked.marks[name]]
     load.milliseconds["open"].append(round(1000 * (time.monotonic() - began)))
 
 
 async def browse(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor) -> None:
     await asyncio.sleep(random.uniform(0, OPENING_SECONDS))
     await open_page(load, http, asked, who)
-    heart = asyncio.create_task(beat(load, http, who))
-    tick = {"fn_index": asked.by_name["has_news"], "trigger_id": asked.timer}
-    figure = {"component_id": asked.figure, "fn_name": "news_of_run"}
+    beside = [asyncio.create_task(each) for each in (beat(load, http, who), follow(load, http, asked, who))]
+    tick = {"component_id": asked.news, "fn_name": "has_news"}
     while not load.over.is_set():
-        due, own = time.monotonic() + TICK_SECONDS, who.shown
-        news = await ask(load, http, "tick", who, "run/predict", tick | {"data": [who.token, None, own or None]})
-        if news and isinstance(news["data"][0], str):
-            look = {"fn_index": asked.by_name["look_at_runs"], "data": [who.token, None, own or None, "", [], ""]}
-            await ask(load, http, "look", who, "run/predict", look)
-        name = own or random.choice([run for each in load.queueing() for run in each.began] or [""])
-        data = [who.token, name, *who.drawn.get(name, [0, 0])]
-        told = await ask(load, http, "news", who, "component_server", figure | {"data": data})
-        if told and bool(told.get("gone")) is bool(own):
-            load.faults["an own run was not shown" if own else "somebody else's run was shown"] += 1
-        if told and "last" in told:
-            who.drawn[name] = [told["last"], told["generation"]]
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
-    heart.cancel()
+        news = await ask(load, http, "tick", who, "component_server", tick | {"data": [who.token, who.mark]})
+        if news and news.get("news"):
+            own = who.shown or None
+            look = {"fn_index": asked.by_name["look_at_runs"], "data": [who.token, who.mark, own, "", [], ""]}
+            seen = await ask(load, http, "look", who, "run/predict", look)
+            mark = seen["data"][asked.marks["look_at_runs"]] if seen else ""
+            who.mark = mark if isinstance(mark, str) else who.mark
+        if who not in load.queueing():
+            others = [run for each in load.queueing() for run in each.began]
+            told = await news_of(load, http, asked, who, random.choice(others or [""]))
+            load.faults["somebody else's run was shown"] += bool(told) and not told.get("gone")
+        await asyncio.sleep((news or {}).get("wait", 3000) / 1000)
+    for each in beside:
+        each.cancel()
+
+
+async def follow(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor) -> None:
+    """Follow the visitor's own runs as the live figure does, one after the other."""
+    name = ""
+    while True:
+        if who.shown != name:
+            name, drawn, told = who.shown, [0, 0], {}
+        if name and not told.get("final"):
+            told = await news_of(load, http, asked, who, name, *drawn) or {}
+            load.faults["an own run was not shown"] += bool(told.get("gone"))
+            drawn = [told.get("last", drawn[0]), told.get("generation", drawn[1])]
+        await asyncio.sleep(FOLLOW_SECONDS)
+
+
+async def news_of(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor, name: str, *drawn: int) -> Any:
+    figure = {"component_id": asked.figure, "fn_name": "news_of_run", "data": [who.token, name, *(drawn or (0, 0))]}
+    return await ask(load, http, "news", who, "component_server", figure)
 
 
 async def beat(load: Load, http: httpx.AsyncClient, who: Visitor) -> None:

@@ -1,0 +1,28 @@
+// Asks now and then whether anything about the runs changed, and says so to the page. The value is the mark of what it shows.
+// `props`, `server`, `trigger`, `watch` are given by gr.HTML.
+const SLOW_MS = 3000;
+let timer = null, turn = 0;
+
+async function ask(mine) {
+  let wait = SLOW_MS;
+  try {
+    const told = await server.has_news([visitor(), props.value]);
+    if (mine !== turn) return;
+    if (told.news) trigger('arrived', {});
+    wait = told.wait || SLOW_MS;
+  } catch (error) {
+    // The app restarts or the network blinks: keep asking, slower.
+    if (mine !== turn) return;
+  }
+  timer = setTimeout(() => ask(mine), wait);
+}
+
+function start() {
+  clearTimeout(timer); turn += 1;
+  const mine = turn;
+  // Nothing is shown before the page is filled.
+  if (props.value) timer = setTimeout(() => ask(mine), 1000);
+}
+
+watch('value', start);
+start();
