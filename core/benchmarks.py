@@ -11,7 +11,7 @@ from typing import Any
 
 import mteb
 
-from core.benchmark_data import OpenTask, open_task, quietly
+from core.benchmark_data import OpenTask, look_between_draws, open_task, quietly
 from core.benchmark_model import BATCH, Asked, NotedTexts, OnceEncoder
 from core.benchmark_tasks import BENCHMARKS, FIGURES
 from core.errors import DivergenceError, ModelError, StudioError, one_sentence
@@ -23,8 +23,8 @@ from core.run_log import RunLog
 
 # Changes when a record holds something else, or is made in another way.
 VERSION = 1
-# As wide as MiniLM's: the classifiers of the trial then take as long as they will.
-TRIAL_DIMENSION = 384
+# As wide as MiniLM's: the classifiers of a trial that is timed take as long as they will. Otherwise two numbers a text do.
+TIMED_DIMENSION, NOTED_DIMENSION = 384, 2
 Record = dict[str, Any]
 
 
@@ -85,14 +85,16 @@ class _Work:
     def __init__(self, log: RunLog, opened: OpenTask) -> None:
         self.log, self.opened = log, opened
         self._asked: dict[Asked, None] | None = None
+        self._dimension = TIMED_DIMENSION if log.run.config().task_settings.get("only") == "time" else NOTED_DIMENSION
         self.trial_seconds = 0.0
+        look_between_draws(opened, log.raise_if_stopped)
 
     @property
     def asked(self) -> dict[Asked, None]:
         """The texts that the task will ask for, noted in a trial with vectors of chance."""
         if self._asked is None:
             self.log.enter("evaluating", "Noting which texts the task asks for")
-            noted, began = NotedTexts(TRIAL_DIMENSION), time.monotonic()
+            noted, began = NotedTexts(self._dimension), time.monotonic()
             run_task(noted, self.opened)
             self._asked, self.trial_seconds = noted.asked, time.monotonic() - began
         return self._asked
@@ -122,7 +124,7 @@ def run_task(encoder: Any, opened: OpenTask) -> Any:
     """Let mteb measure an encoder on a task and return its `TaskResult`; mteb's own store of scores is left out.
 
     Raises:
-        Stopped: somebody pressed Cancel while texts were encoded.
+        Stopped: somebody pressed Cancel.
         DivergenceError: the embeddings say nothing.
     """
     with quietly():

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,8 @@ def _row_or_fault(log: RunLog, name: str, pairs: EvaluationSet) -> tuple[dict[st
         model = open_measured(measured, log)
         record = kept if is_valid(kept, pairs) else _score(log, measured, model, pairs, str(row["fingerprint"]))
         row |= {"spearman": record["figures"]["spearman_cosine"], "pearson": record["figures"]["pearson_cosine"]}
-        row |= {"dimension": model.get_embedding_dimension(), "speed": _texts_per_second(log, measured, model, pairs)}
+        batches = _timed_batches(log, measured, model, pairs)
+        row |= {"dimension": model.get_embedding_dimension(), "speed": rate_of(batches), "speed_unrest": unrest_of(batches)}
     except OF_ONE_MODEL as error:
         return row | {"fault": fault_of(error)}, None
     return row, record
@@ -120,12 +123,19 @@ def _score(log: RunLog, measured: Measured, model: SentenceTransformer, pairs: E
     return score_model(fingerprint, pairs, runs_dir, lambda: scoring.figures(model), scoring.values)
 
 
-def _texts_per_second(log: RunLog, measured: Measured, model: SentenceTransformer, pairs: EvaluationSet) -> float:
+def _timed_batches(log: RunLog, measured: Measured, model: SentenceTransformer, pairs: EvaluationSet) -> list[float]:
     log.enter("evaluating", f"Timing {measured.label}")
     texts = itertools.cycle(mixed_texts(pairs))
     # A first batch warms up.
     time_batches(model, texts, 0, log.raise_if_stopped)
-    return rate_of(time_batches(model, texts, TIMED_SECONDS, log.raise_if_stopped))
+    return time_batches(model, texts, TIMED_SECONDS, log.raise_if_stopped)
+
+
+def unrest_of(batches: Sequence[float]) -> float:
+    """Return how far off the median of the seconds of batches may be, as a share of it: half the 95 % interval by their ranks."""
+    ordered, middle, reach = sorted(batches), len(batches) / 2, math.sqrt(len(batches))
+    low, high = ordered[max(0, math.floor(middle - reach))], ordered[min(len(batches) - 1, math.ceil(middle + reach))]
+    return (high - low) / 2 / statistics.median(batches)
 
 
 def _name_the_same(rows: Sequence[dict[str, Any]]) -> None:

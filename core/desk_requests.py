@@ -81,7 +81,7 @@ def search(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[
             {"row": row, "cosine": cosine, "other": others.get(row), "text": text}
             for (row, cosine), text in zip(found[:top], texts, strict=True)
         ]
-        columns.append({"label": side.label, "hits": hits})
+        columns.append({"name": side.name, "label": side.label, "hits": hits})
     return {"columns": columns, "texts": len(index.texts), "seconds": round(time.perf_counter() - began, 6)}
 
 

@@ -17,6 +17,7 @@ from core.model_choice import PlainModel
 from core.places import Places
 from core.prepared import weights_mark
 from core.run_store import open_run
+from core.runs import short_name
 from core.sources import fingerprint
 
 MEASURED, ANSWER = ".measured", "measured.json"
@@ -60,7 +61,7 @@ def measured_model(name: str, places: Places) -> Measured:
         ModelError: it is that of a run that was deleted.
     """
     if not name.startswith(UNTOUCHED):
-        return Measured(name, f"tuned {name.removeprefix(RUN)}" if name.startswith(RUN) else name, PlainModel(name))
+        return Measured(name, f"{'tuned ' if name.startswith(RUN) else ''}{title_of_model(name, places)}", PlainModel(name))
     assert places.runs_dir is not None
     try:
         config = open_run(places.runs_dir, name.removeprefix(UNTOUCHED)).config()
@@ -68,7 +69,12 @@ def measured_model(name: str, places: Places) -> Measured:
         raise ModelError(str(error)) from None
     # Frozen layers and fresh adapters change no embedding.
     choice = PlainModel(config.base_model, config.max_seq_length, config.pooling, prompts=config.prompts)
-    return Measured(name, f"untouched {config.base_model}", choice, config.seed)
+    return Measured(name, f"untouched {title_of_model(config.base_model, places)}", choice, config.seed)
+
+
+def title_of_model(name: str, places: Places) -> str:
+    """Return what a person calls a model: a run by its short name, any other as it is named."""
+    return short_name(name.removeprefix(RUN), places.runs_dir) if name.startswith(RUN) else name
 
 
 def measured_folder(config: RunConfig, places: Places) -> Path:

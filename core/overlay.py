@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from core.config import BOOKKEEPING
 from core.files import read_json
-from core.runs import RunFolder
+from core.runs import RunFolder, short_name
 
 MOST_POINTS = 500
 SMOOTHING = 0.6
@@ -26,8 +26,7 @@ class OverlaidRun:
     @property
     def short_name(self) -> str:
         """The id without its clock: enough to tell a few apart."""
-        parts = self.name.split("-")
-        return "-".join(parts[2:] if len(parts) > 2 else parts)
+        return short_name(self.name)
 
 
 def smooth(values: Sequence[float], weight: float = SMOOTHING) -> list[float]:

@@ -18,6 +18,23 @@ HELD_OUT = "own/held-out"
 SPEARMAN = frozenset({"spearman_cosine", "spearman"})
 FINAL_STATES = ("done", "stopped", "failed", "interrupted", "skipped")
 RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{3,79}")
+CLOCKED_ID = re.compile(r"\d{8}-\d{6}-(?P<made_by>.+)-(?P<mark>[0-9a-f]+)")
+VISITORS_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def short_name(run_id: str, runs_dir: Path | None = None) -> str:
+    """Return what a person reads for a run's id: what it was made by and six digits, such as "mnr 71b98e".
+
+    The id of a visitor's run tells nothing of it: its recipe is looked up where `runs_dir` says in which folder.
+    """
+    clocked = CLOCKED_ID.fullmatch(run_id)
+    if clocked:
+        return f"{clocked['made_by']} {clocked['mark']}"
+    if not VISITORS_ID.fullmatch(run_id):
+        return run_id
+    config = (read_json(runs_dir / run_id / "config.json") if runs_dir else None) or {}
+    made_by = config.get("recipe") or "own settings" if runs_dir else ""
+    return f"{made_by} {run_id[:6]}".strip()
 
 
 @dataclass(frozen=True)

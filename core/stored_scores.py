@@ -7,7 +7,7 @@ from core.base_models import RUN
 from core.errors import ModelError, RunError
 from core.files import file_sha256, read_json
 from core.listing import run_seconds
-from core.measuring import ANSWER, MEASURED, UNTOUCHED, measured_model
+from core.measuring import ANSWER, MEASURED, UNTOUCHED, measured_model, title_of_model
 from core.places import Places
 from core.prepared import PREPARED, weights_mark
 from core.recipes import RECIPES
@@ -77,7 +77,7 @@ def stored_of(name: str, places: Places) -> dict[str, Any]:
     return scored | {
         "recipe": RECIPES[recipe].title if recipe in RECIPES else "own settings",
         "loss": config.get("loss"),
-        "base": config.get("base_model"),
+        "base": title_of_model(str(config.get("base_model")), places),
         "training": run_seconds(status) if status else None,
     }
 

@@ -12,7 +12,7 @@ COLOURS: Mapping[str, str] = MappingProxyType({FLOAT32: "#6366f1", INT8: "#0d948
 SYMBOLS: Mapping[str, str] = MappingProxyType({FLOAT32: "circle", INT8: "diamond", BINARY: "square"})
 # The last model is the one that the card is about; others stand behind it.
 DASHES = ("solid", "dot", "dash")
-LABEL_CHARACTERS = 28
+LABEL_CHARACTERS = 32
 
 
 def bytes_figure(models: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> dict[str, Any]:
@@ -127,13 +127,8 @@ def label_sides(points: Sequence[tuple[float, float]]) -> list[str]:
 
 
 def short_label(label: str) -> str:
-    """Return a name that fits beside a point: a run without its date, a folder by the end of its path."""
-    words = label.split(" ")
-    last = words[-1]
-    if len(words) > 1 and last[:8].isdecimal() and last.count("-") > 1:
-        last = last.split("-", 2)[2]
-    said = " ".join([*words[:-1], last])
-    return said if len(said) <= LABEL_CHARACTERS else f"…{said[-LABEL_CHARACTERS + 1 :]}"
+    """Return a name that fits beside a point: a folder by the end of its path."""
+    return label if len(label) <= LABEL_CHARACTERS else f"…{label[-LABEL_CHARACTERS + 1 :]}"
 
 
 def _plain(text: str) -> str:

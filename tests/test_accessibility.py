@@ -92,6 +92,13 @@ def test_nor_in_the_dark_on_a_narrow_page_and_nothing_is_cut_off(page: Page, app
     assert serious(page, app, "dark", OF_THE_LOOK) == []
 
 
+def test_all_parts_of_evaluate_are_in_sight_on_a_narrow_page(page: Page, app: RealApp) -> None:
+    page.set_viewport_size(NARROW)
+    open_tab(load(page, app.url), "Evaluate")
+    parts = page.locator("#evaluate-parts").get_by_role("tab").locator("visible=true").all_inner_texts()
+    assert (len(parts), parts[-1]) == (7, "Cross-encoder"), "none lies in a menu"
+
+
 def tab_to(page: Page, wanted: str, most: int = 60) -> None:
     """Press Tab until the script says that the right thing has the focus, and see that the focus is to be seen."""
     for _ in range(most):

@@ -16,7 +16,7 @@ from core.files import read_json
 from core.index_texts import TEXTS
 from core.recipes import recipe_config
 from core.run_store import create_run, delete_run
-from core.runs import RunFolder
+from core.runs import RunFolder, short_name
 from core.settings import override
 from tests.conftest import end_supervisor, wait_for
 from ui.ask import (
@@ -86,7 +86,8 @@ def test_columns_of_texts_are_offered_and_labels_are_not(studio: Studio) -> None
 def test_both_models_of_the_shown_run_are_asked_side_by_side(studio: Studio, trained: str) -> None:
     value = ready(studio, trained, "train sample", "", 200, "")
     card = ask_question(studio, value, "a small animal that spins threads")
-    assert [f"{name}</h4>" in card for name in ("untouched static-minilm", f"tuned {trained}")] == [True, True]
+    named = (f"untouched:{trained}", "untouched static-minilm"), (f"run:{trained}", f"tuned {short_name(trained)}")
+    assert all(f'<h4><bdi title="{name}">{label}</bdi></h4>' in card for name, label in named)
     assert card.count("<tr><td") == 20
     assert "The nearest of 200 texts" in card
 
@@ -189,14 +190,14 @@ def test_arrows_say_where_training_has_moved_a_text(rank: int, other: int | None
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ([1, 2, 3], [1, 2, 3], "Training has changed nothing here"),
+        ([1, 2, 3], [1, 2, 3], "Training has changed no rank here: both models give the same 3 in the same order."),
         ([1, 2, 3], [3, 2, 1], "The same 3 texts in another order"),
         ([1, 2, 3], [3, 4, 5], "The two lists share 1 of their first 3 texts."),
     ],
 )
 def test_summary_counts_what_both_have_on_top(before: list[int], after: list[int], said: str) -> None:
     columns = [
-        {"label": label, "hits": [{"row": row, "cosine": 0.5, "other": 1, "text": "a"} for row in rows]}
+        {"name": label, "label": label, "hits": [{"row": row, "cosine": 0.5, "other": 1, "text": "a"} for row in rows]}
         for label, rows in (("one", before), ("two", after))
     ]
     assert said in answers_card({"columns": columns, "texts": 9, "seconds": 0.01})

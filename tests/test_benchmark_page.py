@@ -52,7 +52,7 @@ def finished_run(studio: Studio) -> RunFolder:
 
 
 def cells(html: str) -> list[str]:
-    return re.findall(r'<td class="number[^>]*>([^<]*)</td>', html)
+    return [re.sub("<[^>]*>", " ", cell).strip() for cell in re.findall(r'<td class="number[^>]*>(.*?)</td>', html)]
 
 
 def test_tasks_whose_rows_are_here_come_first_and_say_so(studio: Studio) -> None:
@@ -117,12 +117,45 @@ def test_expected_time_is_measured_anew_at_each_press(studio: Studio) -> None:
 
 def test_card_shows_both_models_the_difference_and_the_book() -> None:
     card = MEASURED_CARDS["benchmark"](ANSWER)
-    assert cells(card) == ["0.6000", "0.6500", "+0.0500", "0.4926", "0.5900", "0.5800", "−0.0100", "0.4908"]
-    assert "Accuracy: 0.6000 before, 0.6500 after, +0.0500. The tuned model is ahead in 2 of 3 draws." in card
-    assert 'class="number rise"' in card and 'class="number fall"' in card
+    difference, other = "+0.0500   no real difference", "−0.0100   lower"
+    assert cells(card) == ["0.6000", "0.6500", difference, "0.4926", "0.5900", "0.5800", other, "0.4908"]
+    said = "Accuracy: 0.6000 before, 0.6500 after, +0.0500: no real difference. The tuned model is ahead in 2 of 3 draws."
+    assert said in card and "A model can gain on STSB and lose here" in card
+    assert 'class="rise"' not in card and '<span class="fall">−0.0100' in card
     for said in ("mteb 2.26.24", "7,690 texts", "1.5 s and 1.2 s", "sentence-transformers 6.2.0", "The book’s figures"):
         assert said in card
     assert "<b>mine" not in card and "<i>untouched" not in card and "<u>" not in card
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "css"),
+    [
+        ([0.05, 0.06, 0.04], "better", "rise"),
+        ([-0.05, -0.06, -0.04], "worse", "fall"),
+        # Ahead in each draw, but not by more than draws differ; no draw of another size; the same figures.
+        ([0.01, 0.05, 0.09], "no real difference", ""),
+        ([0.0, 0.0, 0.0], "no real difference", ""),
+        # Too few draws to know how much they differ.
+        ([0.05, 0.05], "higher", "rise"),
+        ([], "higher", "rise"),
+    ],
+)
+def test_better_or_worse_is_said_only_beyond_the_spread_of_paired_draws(change: list[float], words: str, css: str) -> None:
+    draws = [0.5, 0.6, 0.7][: len(change)]
+    models = [BEFORE | {"experiments": draws}, AFTER | {"experiments": [*map(sum, zip(draws, change, strict=True))]}]
+    card = benchmark_card(ANSWER | {"models": models})
+    assert f"+0.0500: {words}." in card and f'<span class="{css}">+0.0500</span>' in card
+    assert f'<span class="origin" style="white-space: nowrap">{words}</span>' in card
+
+
+def test_one_figure_is_only_called_higher_lower_or_the_same() -> None:
+    before = BEFORE | {"experiments": [], "main_score": 0.7, "figures": {"cosine_spearman": 0.7}}
+    for value, words in ((0.71, "+0.0100: higher"), (0.69, "−0.0100: lower"), (0.70001, "+0.0000: the same")):
+        after = before | {"name": "run:x", "label": "tuned", "main_score": value, "figures": {"cosine_spearman": value}}
+        answer = ANSWER | {"kind": "STS", "main": "cosine_spearman", "models": [before, after], "book": {}}
+        card = benchmark_card(answer)
+        assert f"{words}." in card and "better on" not in card and "gain on STSB" not in card
+        assert "only higher or lower can be said" in card
 
 
 def test_fault_of_one_model_leaves_the_others_figures() -> None:

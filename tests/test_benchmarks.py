@@ -14,6 +14,7 @@ import torch
 from datasets import Dataset, DatasetDict, DatasetInfo
 from datasets.arrow_writer import ArrowWriter
 from sentence_transformers import SentenceTransformer
+from sklearn.linear_model import LogisticRegression
 
 from core.benchmark_data import QuickColumns, open_task, quietly
 from core.benchmark_model import NotedTexts, OnceEncoder
@@ -221,6 +222,30 @@ def test_cancel_ends_the_work_between_two_chunks(places: Places, monkeypatch: py
     status = run.status()
     assert status is not None and status.state == "stopped"
     assert not (run.path / "measured.json").exists()
+
+
+def test_cancel_is_heard_between_two_draws_of_the_trial_and_of_the_scoring(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.run_log.LOOK_SECONDS", 0.0)
+    fit, fitted = LogisticRegression.fit, []
+
+    for cancelled_at, phase in ((1, "Noting which texts the task asks for"), (12, "Loading static-random")):
+        run = asked(BANKING, places)
+        run.forget_wishes()
+        fitted.clear()
+
+        def counting(self: LogisticRegression, *given: Any, run: RunFolder = run, last: int = cancelled_at) -> Any:
+            fitted.append(self)
+            if len(fitted) == last:
+                run.request_stop()
+            return fit(self, *given)
+
+        monkeypatch.setattr(LogisticRegression, "fit", counting)
+        measure(RunLog(run))
+        status = run.status()
+        assert status is not None and status.state == "stopped" and len(fitted) == cancelled_at
+        assert [event["detail"] for event in read_events(run.events_path) if event["type"] == "state"][-2] == phase
 
 
 def test_score_that_is_asked_again_is_read_and_other_rows_are_measured_anew(places: Places) -> None:

@@ -160,6 +160,7 @@ def test_from_click_to_map_and_back_after_a_restart(
     app.kill()
     app.start()
     load(page, app.url)
+    page.wait_for_function("[...document.querySelectorAll('.first-steps i')].every(step => step.textContent === '✓')")
     check_scores(page)
     check_map(page)
     open_tab(page, "Runs")

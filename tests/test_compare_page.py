@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.comparison import best_rows
 from core.runs import RunFolder
 from core.trade_figures import compare_figure, label_sides, short_label, speed_ticks
 from tests.real_app import CHROMIUM, chromium
@@ -41,9 +42,24 @@ def test_card_marks_the_best_and_keeps_the_row_that_failed() -> None:
     assert [row.count(">best<") for row in body.split("<tr>")[1:]] == [2, 2, 0]
     assert "gone &amp; lost" in body and "<a>" not in card and "&lt;base&gt;" in body
     # Best Spearman first, what failed last.
-    assert body.index(">b<") < body.index("&lt;a&gt;</b>") < body.index(">c<")
+    assert body.index(">b<") < body.index("&lt;a&gt;</bdi>") < body.index(">c<")
     assert "Own held-out" not in card and "Banking77" in card
     assert "better than the next one" in card and "+0.0500 to +0.1500" in card
+
+
+def test_speeds_within_the_unrest_of_the_machine_are_all_best() -> None:
+    rows = [row | {"speed": speed} for row, speed in zip([ROWS[0], *ROWS[:2]], (1000.0, 960.0, 500.0), strict=True)]
+    assert best_rows(rows, "speed") == {0, 1}
+    assert best_rows([*rows[1:], rows[0] | {"speed": 1011.0}], "speed") == {2}
+    # Batches that took so different times leave the faster one unknown.
+    assert best_rows([rows[0], rows[1] | {"speed": 900.0, "speed_unrest": 0.12}, rows[2]], "speed") == {0, 1}
+    assert compare_card(ANSWER | {"rows": rows}).count(">best<") > 3
+
+
+def test_model_is_called_short_and_its_whole_name_is_the_title() -> None:
+    name = "run:20261128-235959-mnr-hard-negatives-71b98e"
+    card = compare_card(ANSWER | {"rows": [ROWS[0] | {"name": name, "label": "tuned mnr-hard-negatives 71b98e"}, ROWS[1]]})
+    assert f'<bdi title="{name}">tuned mnr-hard-negatives 71b98e</bdi>' in card
 
 
 def test_card_says_when_the_top_is_no_real_difference() -> None:
@@ -72,7 +88,7 @@ def test_chart_names_each_point_on_an_axis_of_factors() -> None:
 def test_names_stand_away_from_their_neighbours() -> None:
     assert label_sides([(100.0, 0.5), (110.0, 0.6)]) == ["bottom center", "top center"]
     assert sorted(label_sides([(100.0, 0.5), (110.0, 0.5)])) == ["bottom center", "top center"]
-    assert short_label("tuned 20261125-023656-mnr-71b98e") == "tuned mnr-71b98e"
+    assert short_label("tuned mnr-hard-negatives 71b98e") == "tuned mnr-hard-negatives 71b98e"
     assert short_label("/home/" + "x" * 60)[0] == "…" and short_label("all-minilm-l6-v2") == "all-minilm-l6-v2"
 
 

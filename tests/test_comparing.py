@@ -15,6 +15,7 @@ from core.comparison import (
     chosen_names,
     compare_values,
     last_runs,
+    one_name_each,
     split_here,
     why_not_here,
 )
@@ -152,6 +153,36 @@ def test_same_weights_by_another_name_are_told(runs_dir: Path) -> None:
     assert [row["same_as"] for row in answer["rows"]] == ["", "static-minilm"]
     # One model is no two that could differ.
     assert answer["closest"] is None
+
+
+def test_two_spellings_of_one_model_are_one_row(runs_dir: Path, tmp_path: Path) -> None:
+    places, run = Places(None, runs_dir), finished(runs_dir, static())
+    folder = runs_dir / run.id / "model"
+    for spelt in (f"run:{run.id}", run.id, str(folder), f"{folder.parent}/../{run.id}/model"):
+        assert one_name_each((spelt, f"run:{run.id}"), places) == (f"run:{run.id}",)
+    hub = "sentence-transformers/all-MiniLM-L6-v2"
+    for spelt in ("all-minilm-l6-v2", hub, f"hub:{hub}", hub.lower()):
+        assert one_name_each((spelt, "static-minilm", hub), places) == ("all-minilm-l6-v2", "static-minilm")
+    # All of these are built from the same files, to different models.
+    different = ("static-minilm", "static-random", "minilm-from-nothing", f"untouched:{run.id}", "owner/never-fetched")
+    assert one_name_each(different, places) == different
+    answer = compared(places, str(folder), "static-random", f"run:{run.id}")
+    assert [row["name"] for row in answer["rows"]] == [f"run:{run.id}", "static-random"]
+    with pytest.raises(ConfigError, match="two names of the same model"):
+        compare_values((run.id, str(folder)), places)
+
+
+def test_unrest_of_a_speed_is_what_its_median_may_be_off() -> None:
+    from core.comparing import unrest_of
+
+    assert unrest_of([0.5]) == 0 == unrest_of([0.2] * 30)
+    # One burst of other work moves nothing; batches that differ do.
+    assert unrest_of([0.2] * 40 + [9.0]) == 0
+    assert unrest_of([0.9, 1.0, 1.1]) == pytest.approx(0.1)
+    random = np.random.default_rng(0)
+    batches = [random.normal(1.0, 0.1, 100) for _ in range(200)]
+    covered = [abs(np.median(each) - 1) < unrest_of(each.tolist()) * np.median(each) for each in batches]
+    assert 0.85 < np.mean(covered) < 1
 
 
 def test_best_is_compared_with_the_next_by_a_paired_bootstrap(runs_dir: Path) -> None:

@@ -245,7 +245,7 @@ def test_runs_laid_over_each_other_keep_their_colours_and_show_their_differences
     assert [trace["line"]["color"] for trace in news["loss"]["data"]] == [PALETTE[place] for place in range(3)]
     assert [trace["x"][-1] for trace in news["loss"]["data"]] == [200, 2200, 4200]
     assert all(len(trace["x"]) <= MOST_POINTS + 1 for trace in news["loss"]["data"])
-    assert [trace["name"] for trace in news["loss"]["data"]] == ["mnr-abc0", "mnr-abc1", "mnr-abc2"]
+    assert [trace["name"] for trace in news["loss"]["data"]] == ["mnr abc0", "mnr abc1", "mnr abc2"]
     assert news["final"] and "learning_rate" in news["html"] and "loss_params.scale" in news["html"]
     assert "batch_size" not in news["html"] and "<b>" not in news["html"]
     assert set(news_of_overlay(studio, [value, news["mark"]])) == {"mark", "final"}, "what is shown is not sent again"

@@ -12,7 +12,7 @@ from core.jobs import FETCHING
 from core.quick_jobs import LOOKED, RACED, TRIED
 from core.recipes import RECIPES
 from core.run_store import create_run
-from core.runs import RunFolder
+from core.runs import RunFolder, short_name
 from ui.job_view import open_job
 from ui.model_events import can_be_fetched, get_model, list_models, look_at_batch, shown_model, try_texts
 from ui.model_tab import model_choices
@@ -167,13 +167,27 @@ def test_cross_encoders_on_offer_have_a_model(studio: Studio) -> None:
     finished(studio)
     cross_encoder(studio, has_model=False)
     run = cross_encoder(studio)
-    assert encoder_choices(studio) == [(f"Your run {run.id}", f"run:{run.id}")]
-    assert [value for _, value in list_encoders(studio)["choices"]] == [f"run:{run.id}"]
+    assert encoder_choices(studio) == [(f"Your run {short_name(run.id)}", f"run:{run.id}")]
+    update, missing = list_encoders(studio)
+    assert [value for _, value in update["choices"]] == [f"run:{run.id}"] and not missing["visible"]
+
+
+def test_without_a_cross_encoder_the_tab_says_what_to_do_next(studio: Studio) -> None:
+    cross_encoder(studio, has_model=False)
+    update, missing = list_encoders(studio)
+    assert update["choices"] == [] and missing["visible"]
 
 
 def test_same_question_is_asked_once(studio: Studio) -> None:
     assert try_texts(studio, RECIPE, {}, None, TEXTS) == try_texts(studio, RECIPE, {"batch_size": 9}, None, TEXTS)
     assert try_texts(studio, RECIPE, {}, None, TEXTS) != try_texts(studio, RECIPE, {}, None, TEXTS + "More.")
+
+
+def test_work_that_begins_anew_is_looked_at_anew(studio: Studio) -> None:
+    first = try_texts(studio, RECIPE, {}, None, TEXTS)
+    RunFolder(studio.runs_dir / first["kind"] / first["name"]).set_status(state="stopped")
+    again = try_texts(studio, RECIPE, {}, None, TEXTS)
+    assert again["name"] == first["name"] and again != first, "a view whose value stays the same would show the old end"
 
 
 def test_folders_of_the_machine_cannot_be_named_where_others_look(hosted: Studio) -> None:

@@ -12,7 +12,7 @@ from core.errors import ConfigError, RunError
 from core.files import write_json
 from core.recipes import recipe_config
 from core.run_store import create_run, delete_run, ensure_runs_dir, list_runs, open_run
-from core.runs import RUN_ID, RunFolder
+from core.runs import RUN_ID, RunFolder, short_name
 
 
 @pytest.fixture
@@ -182,6 +182,17 @@ def test_working_run_is_not_deleted(run: RunFolder) -> None:
     with pytest.raises(RunError, match="still training; press Cancel first"):
         delete_run(run)
     assert status_of(run) == "training"
+
+
+def test_person_reads_a_short_name_of_a_run(tmp_path: Path) -> None:
+    assert short_name("20261128-235959-mnr-hard-negatives-71b98e") == "mnr-hard-negatives 71b98e"
+    visitors = "1d96cc" + "0" * 26
+    assert short_name(visitors) == "1d96cc" and short_name(visitors, tmp_path) == "own settings 1d96cc"
+    (tmp_path / visitors).mkdir()
+    write_json(tmp_path / visitors / "config.json", {"recipe": "quick-demo"})
+    assert short_name(visitors, tmp_path) == "quick-demo 1d96cc"
+    # What no studio has named stays as it is.
+    assert short_name("my-own-run") == "my-own-run" and short_name("../" + visitors, tmp_path) == "../" + visitors
 
 
 def test_runs_folder_is_made_and_left_clean(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class AskBlock:
     start: gr.Button
     ready: gr.HTML
     query: gr.Textbox
+    ask: gr.Button
     answer: gr.HTML
 
 
@@ -71,13 +72,14 @@ def build_ask(studio: Studio) -> AskBlock:
         lines=3,
         max_lines=10,
     )
-    start = gr.Button("Get ready", variant="primary", size="sm")
+    with gr.Row():
+        start = gr.Button("Get ready", variant="primary", size="sm", scale=0, min_width=200)
     ready = build_job_view(studio, "index-view")
-    query = gr.Textbox(
-        label="Your question", placeholder="Type what you look for", info=f"{LONGEST_TEXT:,} characters at most", submit_btn="Ask"
-    )
+    query = gr.Textbox(label="Your question", placeholder="Type what you look for", info=f"{LONGEST_TEXT:,} characters at most")
+    with gr.Row():
+        ask = gr.Button("Ask", variant="primary", size="sm", scale=0, min_width=200)
     answer = gr.HTML(empty(NOTHING_ASKED), elem_id="asked-view")
-    return AskBlock(source, column, most, pasted, start, ready, query, answer)
+    return AskBlock(source, column, most, pasted, start, ready, query, ask, answer)
 
 
 def source_choices(studio: Studio) -> list[tuple[str, str]]:
@@ -106,7 +108,8 @@ def wire_ask(studio: Studio, page: Page, block: AskBlock) -> None:
     block.ready.ended(bound(prepare_to_answer, studio), None, None, **QUIET)
     # The first question waits for a process to start: here, and only here, the page shows that it waits.
     shown: dict[str, Any] = QUIET | {"show_progress": "minimal"}
-    block.query.submit(bound(ask_question, studio), [block.ready, block.query], block.answer, **shown)
+    for event in (block.query.submit, block.ask.click):
+        event(bound(ask_question, studio), [block.ready, block.query], block.answer, **shown)
 
 
 def list_sources(studio: Studio) -> Any:

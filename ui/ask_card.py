@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ui.html import hint
+from ui.html import hint, model_label
 
 QUOTED_CHARACTERS = 280
 RANKED = 100
@@ -14,7 +14,8 @@ UNTOUCHED, TUNED = 0, 1
 def index_card(answer: Mapping[str, Any]) -> str:
     """Return which texts are ready to be asked, and who read them."""
     models = answer["models"]
-    left_out = [f"{answer['repeated']:,} repeated ones left out"] if answer["repeated"] else []
+    repeated = answer["repeated"]
+    left_out = [f"{repeated:,} repeated {'one' if repeated == 1 else 'ones'} left out"] if repeated else []
     left_out += ["the rest was over the number you asked for"] if answer["cut"] else []
     texts = f"{answer['texts']:,} {'text' if answer['texts'] == 1 else 'texts'} from {answer['found']}"
     about = f"{texts}{' (' + ', '.join(left_out) + ')' if left_out else ''}."
@@ -54,7 +55,7 @@ def _in_both(columns: Sequence[Mapping[str, Any]]) -> str:
     before, after = ([hit["row"] for hit in column["hits"]] for column in columns)
     both, count = len(set(before) & set(after)), len(after)
     if before == after:
-        return f"Training has changed nothing here: both models give the same {count} in the same order."
+        return f"Training has changed no rank here: both models give the same {count} in the same order."
     if both == count:
         return f"The same {count} texts in another order."
     return f"The two lists share {both or 'none'} of their first {count} texts."
@@ -63,7 +64,7 @@ def _in_both(columns: Sequence[Mapping[str, Any]]) -> str:
 def _column(column: Mapping[str, Any], place: int, has_other: bool) -> str:
     rows = "".join(_row(hit, rank, place, has_other) for rank, hit in enumerate(column["hits"], 1))
     return (
-        f'<div class="chart"><h4>{escape(column["label"])}</h4><div class="scroll"><table class="facts"><thead><tr>'
+        f'<div class="chart"><h4>{model_label(column)}</h4><div class="scroll"><table class="facts"><thead><tr>'
         f'<th class="number">Rank</th><th>Text</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></div>"
     )

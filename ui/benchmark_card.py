@@ -2,23 +2,36 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from statistics import fmean, stdev
 from typing import Any
 
-from core.benchmark_tasks import FIGURES
+from core.benchmark_tasks import CLASSIFICATION, CLUSTERING, FIGURES
+from core.fitting_kinds import BETTER, NO_DIFFERENCE, WORSE
 from core.job_figures import how_long
-from ui.fitting_card import heads
+from ui.fitting_card import heads, named_models
 from ui.html import hint, problem
 
 ABOUT_DRAWS = (
     "The task is done ten times, each time with other known texts and the same test texts: the draws tell how much the choice of "
-    "known texts matters, not how sure the figure is for other test texts."
+    "known texts matters, not how sure the figure is for other test texts. Better or worse is said only where the difference is "
+    "more than twice as large as it varies from draw to draw."
 )
-NO_INTERVAL = "One number for all pairs, without an interval: “Is it better?” says how sure a difference on STSB is."
+ONE_FIGURE = (
+    "The task gives one figure without an interval, so only higher or lower can be said: “Is it better?” says how sure a "
+    "difference on STSB is."
+)
+UNLIKE_STSB = (
+    "A model can gain on STSB and lose here: STSB asks which sentences mean nearly the same, this task which belong under one "
+    "label, and training for the one may blur what the other needs."
+)
 ABOUT_BOOK = (
     "The book’s figures are those of its own model, BERT trained on 50,000 MNLI pairs, as mteb 1.1.2 measured it: the same task, "
     "another start."
 )
 EPSILON = 5e-5
+# So many times the spread of single draws, with room for the chance that lies in the test texts.
+BEYOND_SPREAD, FEWEST_DRAWS = 2, 3
+CSS = {BETTER: "rise", "higher": "rise", WORSE: "fall", "lower": "fall"}
 
 
 def benchmark_card(answer: Mapping[str, Any]) -> str:
@@ -47,11 +60,8 @@ def scores_card(answer: Mapping[str, Any]) -> str:
     models = answer["models"]
     good = [model for model in models if not model["fault"]]
     faults = "".join(problem(model["fault"]) for model in models if model["fault"])
-    named = "".join(
-        f"<span><i>{escape(head)}</i> {escape(model['label'])}</span>" for head, model in zip(heads(models), models, strict=True)
-    )
     rest = f"{_table(answer, models)}{_parts(models)}{_notes(answer, good)}"
-    return _card(answer, f'{faults}<p><b>{escape(summary(answer))}</b></p><div class="plan">{named}</div>{rest}')
+    return _card(answer, f"{faults}<p><b>{escape(summary(answer))}</b></p>{named_models(models)}{rest}")
 
 
 def _card(answer: Mapping[str, Any], inner: str) -> str:
@@ -72,14 +82,34 @@ def summary(answer: Mapping[str, Any]) -> str:
     if len(models) != 2 or any(model["fault"] for model in models):
         return "; ".join(f"{main} {model['main_score']:.4f}, {model['label']}" for model in models if not model["fault"]) + "."
     before, after = (model["main_score"] for model in models)
-    said = f"{main}: {before:.4f} before, {after:.4f} after"
-    said += ", no difference." if abs(after - before) < EPSILON else f", {_signed(after - before)}."
-    pairs = list(zip(models[0]["experiments"], models[1]["experiments"], strict=False))
-    if not pairs:
+    said = f"{main}: {before:.4f} before, {after:.4f} after, {_signed(after - before)}: {verdict(models)}."
+    changes = _changes(models)
+    if not changes:
         return said
-    ahead, behind = sum(last > first for first, last in pairs), sum(last < first for first, last in pairs)
+    ahead, behind = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
     who, often = ("tuned", ahead) if ahead >= behind else ("untouched", behind)
-    return f"{said} The {who} model is ahead in {often} of {len(pairs)} draws."
+    return f"{said} The {who} model is ahead in {often} of {len(changes)} draws."
+
+
+def _changes(models: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return by how much the main figure changed in each draw: both models were given the same ones."""
+    before, after = (model.get("experiments", []) for model in models)
+    return [last - first for first, last in zip(before, after, strict=False)]
+
+
+def verdict(models: Sequence[Mapping[str, Any]]) -> str:
+    """Say what the figures of two models support: better or worse beyond the spread of the draws, else higher or lower."""
+    changes = _changes(models)
+    if len(changes) < FEWEST_DRAWS:
+        return _direction(models[1]["main_score"] - models[0]["main_score"])
+    change = fmean(changes)
+    if abs(change) <= max(EPSILON, BEYOND_SPREAD * stdev(changes)):
+        return NO_DIFFERENCE
+    return BETTER if change > 0 else WORSE
+
+
+def _direction(change: float) -> str:
+    return "the same" if abs(change) < EPSILON else "higher" if change > 0 else "lower"
 
 
 def _signed(change: float) -> str:
@@ -102,14 +132,20 @@ def _row(name: str, answer: Mapping[str, Any], found: Sequence[Mapping[str, floa
     cells = "".join(f'<td class="number">{_number(value)}</td>' for value in values)
     if len(values) == 2:
         first, last = values
-        change = None if first is None or last is None else last - first
-        css = "" if change is None or abs(change) < EPSILON else "rise" if change > 0 else "fall"
-        cells += f'<td class="number {css}">{"–" if change is None else _signed(change)}</td>'
+        cells += '<td class="number">–</td>' if first is None or last is None else _difference(name, last - first, answer)
     if answer["book"]:
         cells += f'<td class="number">{_number(answer["book"].get(name))}</td>'
     reading = f"<div class='hint' style='font-weight: 400'>{escape(FIGURES[name].reading)}</div>" if name in FIGURES else ""
     css = ' class="main"' if name == answer["main"] else ""
     return f"<tr{css}><td>{escape(title_of(name))}{reading}</td>{cells}</tr>"
+
+
+def _difference(name: str, change: float, answer: Mapping[str, Any]) -> str:
+    said = verdict(answer["models"]) if name == answer["main"] else _direction(change)
+    return (
+        f'<td class="number"><span class="{CSS.get(said, "")}">{_signed(change)}</span>'
+        f'<br><span class="origin" style="white-space: nowrap">{said}</span></td>'
+    )
 
 
 def _number(value: float | None) -> str:
@@ -137,5 +173,6 @@ def _notes(answer: Mapping[str, Any], good: Sequence[Mapping[str, Any]]) -> str:
         f"each model. Evaluation time as mteb gives it: {took}. With sentence-transformers "
         f"{versions.get('sentence-transformers', '?')} and torch {versions.get('torch', '?')}."
     )
-    how = ABOUT_DRAWS if any(model["experiments"] for model in good) else NO_INTERVAL if answer["kind"] == "STS" else ""
-    return hint(about) + (hint(how) if how else "") + (hint(ABOUT_BOOK) if answer["book"] else "")
+    notes = [about, ABOUT_DRAWS if any(model["experiments"] for model in good) else ONE_FIGURE]
+    notes += [UNLIKE_STSB] if answer["kind"] in (CLASSIFICATION, CLUSTERING) else []
+    return "".join(hint(note) for note in [*notes, *([ABOUT_BOOK] if answer["book"] else [])])

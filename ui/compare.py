@@ -12,7 +12,8 @@ from core.comparison import MOST, chapter_runs, chosen_names, compare_values, la
 from core.config import RunConfig
 from core.errors import StudioError, one_sentence
 from core.hub_models import fetched_models
-from core.measuring import RUN, UNTOUCHED, measured_model
+from core.measuring import RUN, UNTOUCHED, measured_model, title_of_model
+from core.runs import short_name
 from ui.data_requests import cancel_job
 from ui.html import hint, problem
 from ui.job_view import SCRIPT, TEMPLATE, news_of_job
@@ -59,22 +60,20 @@ def build_compare(studio: Studio) -> CompareBlock:
             "The first time a model is scored here it reads every pair; from then on its score is stored."
         )
     )
-    with gr.Row(equal_height=True):
-        models = gr.Dropdown(
-            compare_choices(studio, None),
-            value=[],
-            multiselect=True,
-            allow_custom_value=True,
-            label="Models",
-            info=f"2 to {MOST}: runs, models that are here, or type a folder or a Hub id",
-            scale=5,
-            elem_id="compared-models",
-        )
-        start = gr.Button("Compare", variant="primary", scale=1, min_width=140)
+    models = gr.Dropdown(
+        compare_choices(studio, None),
+        value=[],
+        multiselect=True,
+        allow_custom_value=True,
+        label="Models",
+        info=f"2 to {MOST}: runs, models that are here, or type a folder or a Hub id",
+        elem_id="compared-models",
+    )
     with gr.Row():
-        with_base = gr.Button("This run and its base", size="sm", min_width=140)
-        last = gr.Button("The last five runs", size="sm", min_width=140)
-        chapter = gr.Button("The chapter's runs", size="sm", min_width=140)
+        with_base = gr.Button("This run and its base", size="sm", scale=0, min_width=160)
+        last = gr.Button("The last five runs", size="sm", scale=0, min_width=160)
+        chapter = gr.Button("The chapter's runs", size="sm", scale=0, min_width=160)
+        start = gr.Button("Compare", variant="primary", size="sm", scale=0, min_width=160)
     said = gr.HTML()
     compared = gr.HTML(
         value={},
@@ -113,8 +112,9 @@ def compare_choices(studio: Studio, run: str | None) -> list[tuple[str, str]]:
 def _title(studio: Studio, name: str) -> str:
     """Return what an untouched model is called; of a run that was deleted meanwhile its name."""
     try:
-        run = name.removeprefix(UNTOUCHED)
-        return f"What {run} began with: {called(measured_model(name, studio.places).choice.base_model)}"
+        base_model = measured_model(name, studio.places).choice.base_model
+        run = short_name(name.removeprefix(UNTOUCHED), studio.runs_dir)
+        return f"What {run} began with: {called(title_of_model(base_model, studio.places))}"
     except StudioError:
         return name
 

@@ -7,6 +7,7 @@ from typing import Any
 from core.comparison import COLUMNS, HIGH, ColumnSpec, best_rows
 from core.trade_figures import compare_figure
 from ui.drawn import figure_place
+from ui.html import model_label
 from ui.speed_card import busy_line, line, where
 
 CHART_HEIGHT = 380
@@ -78,8 +79,7 @@ def _name_cell(row: Mapping[str, Any]) -> str:
         notes += f'<div class="quoted">the same weights as {escape(row["same_as"])}</div>'
     if row["fault"]:
         notes += f'<div class="fall">{escape(row["fault"])}</div>'
-    label = escape(row["label"])
-    return f'<td data-value="{escape(row["label"], quote=True)}" class="model"><b>{label}</b>{notes}</td>'
+    return f'<td data-value="{escape(row["label"], quote=True)}" class="model"><b>{model_label(row)}</b>{notes}</td>'
 
 
 def _made_by(row: Mapping[str, Any]) -> str:

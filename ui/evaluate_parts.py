@@ -31,7 +31,7 @@ class EvaluateTab:
 
 def build_evaluate_tab(studio: Studio) -> EvaluateTab:
     """Lay out the tab."""
-    with gr.Tabs():
+    with gr.Tabs(overflow_behavior="wrap", elem_id="evaluate-parts"):
         with gr.Tab("Is it better?"):
             gr.HTML(hint("Does the cosine of two sentences agree with what people say of it? 1 is perfect, 0 is chance."))
             scores = build_scores(studio)

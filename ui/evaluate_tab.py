@@ -39,7 +39,7 @@ def scores_table(studio: Studio, name: str | None) -> str:
     if not before and after:
         return "".join(_jointly(run, data, figures) for data, figures in after.items())
     if not before:
-        return empty(f"Run {run.id} ended without a score." if status.is_final else "The untouched model is scored first.")
+        return empty("This run ended without a score." if status.is_final else "The untouched model is scored first.")
     sets = sorted(before, key=lambda data: (data != HELD_OUT, "accuracy" in before[data]))
     verdicts = [found for data in sets if data in after and (found := read_verdict(run.path, data))]
     tables = "".join(_table_of(run, data, before[data], after.get(data)) for data in sets)

@@ -1,6 +1,6 @@
 // Leads a first visit: each button opens its tab, the first one presses Start training there. The one that comes next is lit.
 // `element`, `props` and `watch` are given by gr.HTML.
-const list = element.querySelector('.first-steps'), visited = new Set();
+const list = element.querySelector('.first-steps'), visited = new Set(kept());
 const STEPS = [
   {tab: 'Train', text: {start: 'Train a first model', wait: 'Training…', done: 'Trained'}},
   {tab: 'Evaluate', text: {start: 'Is it better?', wait: 'Is it better?', done: 'Is it better?'}},
@@ -9,6 +9,14 @@ const STEPS = [
 // So long a press is taken to be on its way: a busy studio may tell of the run late, and nobody wants two.
 const ON_ITS_WAY_MS = 60000;
 let pressedAt = -Infinity, before = '';
+
+// The ticks outlive a reload. A browser that keeps nothing, as in a frame of another site, does without.
+function kept() {
+  try { return [...JSON.parse(localStorage.getItem('contrastive-studio-steps') || '[]')]; } catch { return []; }
+}
+function keep() {
+  try { localStorage.setItem('contrastive-studio-steps', JSON.stringify([...visited])); } catch { /* It keeps nothing. */ }
+}
 
 // They are made once, for one that is made anew has lost the keyboard's focus.
 const buttons = STEPS.map((step, place) => {
@@ -27,7 +35,7 @@ function show() {
   list.hidden = !far;
   if (!far) return;
   if (far !== before) { before = far; pressedAt = -Infinity; }
-  if (far !== 'done') visited.clear();
+  if (far !== 'done' && visited.size) { visited.clear(); keep(); }
   const works = place => place ? far === 'done' : far === 'start' && performance.now() - pressedAt > ON_ITS_WAY_MS;
   const next = STEPS.findIndex((step, place) => works(place) && !visited.has(step.tab));
   STEPS.forEach((step, place) => {
@@ -60,7 +68,7 @@ async function start() {
 
 function press(step, place) {
   if (!open(step.tab)) return;
-  if (place) { visited.add(step.tab); show(); return; }
+  if (place) { visited.add(step.tab); keep(); show(); return; }
   pressedAt = performance.now();
   show();
   setTimeout(show, ON_ITS_WAY_MS + 100);

@@ -50,10 +50,10 @@ def build_fitting(studio: Studio) -> FittingBlock:
     )
     choices = fitting_choices(studio, None)
     chosen = default_choice(choices)
-    with gr.Row(equal_height=True):
-        rows = gr.Dropdown(choices, value=chosen, label="Measured on", info="What is on this machine", scale=4)
-        start = gr.Button("Measure", scale=1, min_width=140)
+    rows = gr.Dropdown(choices, value=chosen, label="Measured on", info="What is on this machine")
     about = gr.HTML(about_choice(studio, chosen, None))
+    with gr.Row():
+        start = gr.Button("Measure", variant="primary", size="sm", scale=0, min_width=200)
     return FittingBlock(rows, about, start, build_job_view(studio, "fitting-view"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from core.data_catalogue import DATA_SETS, called, data_parts
 from core.fitting_kinds import BETTER, FITTING, NO_DIFFERENCE, WORSE
 from core.measuring import UNTOUCHED
-from ui.html import hint, problem
+from ui.html import hint, model_label, problem
 
 COLOURS = {BETTER: "rise", WORSE: "fall"}
 ABOUT_INTERVALS = (
@@ -28,13 +28,10 @@ def fitting_card(answer: Mapping[str, Any]) -> str:
         f"Measured on {answer['rows']:,}{whole} rows of {answer['found']}{drawn}; {texts:,} texts, each encoded once by each "
         "model, in fp32, compared by cosine."
     )
-    named = "".join(
-        f"<span><i>{escape(head)}</i> {escape(model['label'])}</span>" for head, model in zip(heads(models), models, strict=True)
-    )
     return (
         f'<div class="card"><h3>More measures: {escape(title_of_data(answer["data"], answer["split"]))}</h3>'
         f"{seen_line(models, answer)}{faults}"
-        f'<p><b>{escape(summary(answer))}</b></p><div class="plan" style="margin: .5rem 0">{named}</div>{hint(about)}'
+        f"<p><b>{escape(summary(answer))}</b></p>{named_models(models)}{hint(about)}"
         f"{_table(models, measures)}{_left_out(measures)}{hint(ABOUT_INTERVALS) if len(models) > 1 else ''}</div>"
     )
 
@@ -52,6 +49,13 @@ def heads(models: Sequence[Mapping[str, Any]]) -> list[str]:
     if len(models) == 2 and models[0]["name"].startswith(UNTOUCHED):
         return ["before", "after"]
     return [f"model {number}" for number in range(1, len(models) + 1)]
+
+
+def named_models(models: Sequence[Mapping[str, Any]]) -> str:
+    """Return which model stands in which column."""
+    named = zip(heads(models), models, strict=True)
+    told = "".join(f"<span><i>{escape(head)}</i> {model_label(model)}</span>" for head, model in named)
+    return f'<div class="plan" style="margin: .5rem 0">{told}</div>'
 
 
 def seen_line(models: Sequence[Mapping[str, Any]], answer: Mapping[str, Any]) -> str:

@@ -21,6 +21,11 @@ def empty(text: str) -> str:
     return f'<div class="empty">{escape(text)}</div>'
 
 
+def model_label(model: Mapping[str, Any]) -> str:
+    """Return what a model is called, with its whole name as the title."""
+    return f'<bdi title="{escape(model["name"], quote=True)}">{escape(model["label"])}</bdi>'
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table of plain texts."""
     top = "".join(f"<th>{escape(name)}</th>" for name in head)

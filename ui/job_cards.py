@@ -6,11 +6,12 @@ from types import MappingProxyType
 from typing import Any
 
 from core.job_figures import MARKS, how_long, matrix_figure, points_figure, race_figure
-from core.measuring import ANSWER, MEASURED
+from core.measuring import ANSWER, MEASURED, RUN
 from core.pushes import KINDS, pushes_figure
 from core.quick_jobs import LOOKED, RACED, TRIED
+from core.runs import short_name
 from ui.drawn import figure_place
-from ui.html import hint
+from ui.html import hint, model_label
 from ui.measured_cards import measured_card
 
 GLYPHS = {"circle": "●", "diamond": "◆", "square": "■", "x": "✖"}
@@ -148,7 +149,7 @@ def race_card(answer: Mapping[str, Any]) -> str:
     """Return quality and cost of both models, and what comparing all of n texts would take."""
     tiles = "".join(
         f'<div class="tile"><small>{name}: Spearman</small><b>{answer[key]["spearman"]:.3f}</b>'
-        f"<small>{escape(answer[key]['model'])}; {how_long(answer[key]['seconds'])} a {unit}</small></div>"
+        f"<small>{_called(answer[key]['model'])}; {how_long(answer[key]['seconds'])} a {unit}</small></div>"
         for key, name, unit in (("bi", "Bi-encoder", "text"), ("cross", "Cross-encoder", "pair"))
     )
     told = next(row for row in answer["curve"] if row["texts"] == TOLD_TEXTS)
@@ -162,6 +163,10 @@ def race_card(answer: Mapping[str, Any]) -> str:
         f'{how_long(told["bi"])} against {how_long(told["cross"])}.</b></p><div class="tiles">{tiles}</div>'
         f"{figure_place(race_figure(answer['curve']), 320, 'Seconds by number of texts')}{hint(about)}</div>"
     )
+
+
+def _called(model: str) -> str:
+    return model_label({"name": model, "label": short_name(model.removeprefix(RUN))})
 
 
 Card = Callable[[Mapping[str, Any]], str]

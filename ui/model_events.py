@@ -75,6 +75,8 @@ def ask_job(studio: Studio, asked: Callable[[], RunConfig]) -> dict[str, Any]:
             studio.check_paths({"base_model": model})
         run = ask(config, studio.places)
         ensure_supervisor(studio.runs_dir)
-        return {"kind": run.path.parent.name, "name": run.id}
+        # The view looks again only where its value is another one: work that begins anew has the same name and another turn.
+        status = run.status()
+        return {"kind": run.path.parent.name, "name": run.id, "turn": str(status.rank) if status else ""}
     except (StudioError, OSError) as error:
         return {"fault": one_sentence(error)}

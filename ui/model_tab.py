@@ -10,6 +10,7 @@ from core.base_models import BASE_MODELS, is_here
 from core.config import CHOICES
 from core.model_catalogue import BaseModelSpec
 from core.run_store import list_runs
+from core.runs import short_name
 from ui.html import hint
 from ui.job_view import build_job_view
 from ui.studio import Studio
@@ -114,8 +115,13 @@ def model_choices(studio: Studio, kinds: tuple[str, ...] = ("train",)) -> list[t
     specs = BASE_MODELS.values()
     missing = {spec.id: "" if is_here(spec.id, studio.runs_dir) else " (not here)" for spec in specs}
     catalogue = [(_title(spec) + missing[spec.id], spec.id) for spec in specs]
-    runs = [(f"Your run {run.id}", f"run:{run.id}") for run, status in list_runs(studio.runs_dir, kinds) if status.has_model]
-    return catalogue + runs
+    return catalogue + run_choices(studio, kinds)
+
+
+def run_choices(studio: Studio, kinds: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the finished runs of some kinds that have a model, newest first."""
+    made = [run.id for run, status in list_runs(studio.runs_dir, kinds) if status.has_model]
+    return [(f"Your run {short_name(name, studio.runs_dir)}", f"run:{name}") for name in made]
 
 
 def _title(spec: BaseModelSpec) -> str:

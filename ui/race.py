@@ -8,19 +8,25 @@ import gradio as gr
 
 from core.config import RunConfig, build_config
 from core.errors import ConfigError
-from core.run_store import list_runs
-from ui.data_requests import data_config
-from ui.html import hint
+from ui.data_requests import cancel_job, data_config
+from ui.html import empty, hint
 from ui.job_view import build_job_view
 from ui.model_events import ask_job, shown_model
+from ui.model_tab import run_choices
 from ui.page import QUIET, Page
 from ui.studio import Studio, bound
+
+MISSING = (
+    "No cross-encoder yet. To make one, choose the recipe Augmented SBERT at the top of the page and press Start training on the "
+    "Train tab: once it is trained, race it here against your model, in quality and in seconds."
+)
 
 
 @dataclass(frozen=True)
 class RaceBlock:
     """The block's components."""
 
+    missing: gr.HTML
     encoder: gr.Dropdown
     start: gr.Button
     raced: gr.HTML
@@ -34,8 +40,10 @@ def build_race(studio: Studio) -> RaceBlock:
             "but n texts make n(n − 1)/2 pairs to read; a bi-encoder reads n texts once."
         )
     )
+    choices = encoder_choices(studio)
+    missing = gr.HTML(empty(MISSING), visible=not choices)
     encoder = gr.Dropdown(
-        encoder_choices(studio),
+        choices,
         value=None,
         label="Cross-encoder",
         info="A run of Augmented SBERT or Margins makes one",
@@ -44,24 +52,26 @@ def build_race(studio: Studio) -> RaceBlock:
     with gr.Row():
         start = gr.Button("Race it against the shown model", variant="primary", size="sm", scale=0, min_width=280)
     raced = build_job_view(studio, "raced-view")
-    return RaceBlock(encoder, start, raced)
+    return RaceBlock(missing, encoder, start, raced)
 
 
 def encoder_choices(studio: Studio) -> list[tuple[str, str]]:
     """Return the finished runs that are cross-encoders, newest first."""
-    found = list_runs(studio.runs_dir, ("cross-encoder",))
-    return [(f"Your run {run.id}", f"run:{run.id}") for run, status in found if status.has_model]
+    return run_choices(studio, ("cross-encoder",))
 
 
 def wire_race(studio: Studio, page: Page, race: RaceBlock) -> None:
-    """Wire the button, and list the cross-encoders when the field is entered: one may have been trained meanwhile."""
-    race.encoder.focus(bound(list_encoders, studio), None, race.encoder, **QUIET)
+    """Wire the button, and list the cross-encoders when the field is entered or another run is shown: one may be new."""
+    for event in (race.encoder.focus, page.run.change):
+        event(bound(list_encoders, studio), None, [race.encoder, race.missing], **QUIET)
     race.start.click(bound(start_race, studio), [page.recipe, page.yours, page.run, race.encoder], race.raced, **QUIET)
+    race.raced.choose(bound(cancel_job, studio), race.raced, None, **QUIET)
 
 
-def list_encoders(studio: Studio) -> Any:
-    """Return the cross-encoders as they are now."""
-    return gr.update(choices=encoder_choices(studio))
+def list_encoders(studio: Studio) -> tuple[Any, Any]:
+    """Return the cross-encoders as they are now; where there are none, the line that says how to get one is shown."""
+    choices = encoder_choices(studio)
+    return gr.update(choices=choices), gr.update(visible=not choices)
 
 
 def start_race(studio: Studio, recipe: str, yours: Mapping[str, Any], run: str | None, encoder: str | None) -> dict[str, Any]:

@@ -60,16 +60,15 @@ def build_scores(studio: Studio) -> ScoresBlock:
     )
     with gr.Accordion("Score the test part, or other scored pairs", open=False):
         gr.HTML(hint(WHAT_FOR))
-        with gr.Row(equal_height=True):
-            data = gr.Dropdown(
-                scored_choices(studio),
-                value=TEST_PART,
-                label="Pairs",
-                info="Both models of the shown run are scored on them, before and after",
-                scale=3,
-                elem_id="scored-pairs",
-            )
-            start = gr.Button(title_of_start(TEST_PART), scale=1, min_width=200)
+        data = gr.Dropdown(
+            scored_choices(studio),
+            value=TEST_PART,
+            label="Pairs",
+            info="Both models of the shown run are scored on them, before and after",
+            elem_id="scored-pairs",
+        )
+        with gr.Row():
+            start = gr.Button(title_of_start(TEST_PART), size="sm", scale=0, min_width=200)
         scored = build_job_view(studio, "pairs-view")
     return ScoresBlock(scores, data, start, scored)
 

@@ -43,14 +43,13 @@ def build_speed(studio: Studio) -> SpeedBlock:
             "here is what that costs in quality."
         )
     )
-    with gr.Row(equal_height=True):
-        sizes = gr.Textbox(
-            label="Dimensions",
-            info="Empty: those that the run trained for (Matryoshka), else 384 to 32",
-            placeholder="256, 128, 64",
-            scale=3,
-        )
-        shrink = gr.Button("Quality against bytes", variant="primary", scale=1, min_width=200)
+    sizes = gr.Textbox(
+        label="Dimensions",
+        info="Empty: those that the run trained for (Matryoshka), else 384 to 32",
+        placeholder="256, 128, 64",
+    )
+    with gr.Row():
+        shrink = gr.Button("Quality against bytes", variant="primary", size="sm", scale=0, min_width=200)
     shrunk = build_job_view(studio, "bytes-view")
     return SpeedBlock(time, timed, sizes, shrink, shrunk)
 

@@ -8,7 +8,7 @@ from typing import Any
 from core.bytes_choice import FLOAT32, KEPT_SHARE, smallest_that_serves
 from core.trade_figures import bytes_figure
 from ui.drawn import figure_place
-from ui.fitting_card import heads
+from ui.fitting_card import heads, named_models
 from ui.html import problem
 
 MEGABYTE = 1_000_000
@@ -86,17 +86,11 @@ def speed_card(answer: Mapping[str, Any]) -> str:
     )
     faults = "".join(problem(model["fault"]) for model in models if model["fault"])
     return (
-        f'<div class="card"><h3>Speed and size</h3>{faults}<p><b>{escape(said)}</b></p>{_named(models)}{_equal(answer, timed)}'
-        f'{busy_line(answer)}<div class="scroll"><table class="facts"><thead><tr><th>Figure</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{line(about_speed(answer, timed))}</div>"
+        f'<div class="card"><h3>Speed and size</h3>{faults}<p><b>{escape(said)}</b></p>{named_models(models)}'
+        f'{_equal(answer, timed)}{busy_line(answer)}<div class="scroll"><table class="facts">'
+        f"<thead><tr><th>Figure</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"{line(about_speed(answer, timed))}</div>"
     )
-
-
-def _named(models: Sequence[Mapping[str, Any]]) -> str:
-    named = "".join(
-        f"<span><i>{escape(head)}</i> {escape(model['label'])}</span>" for head, model in zip(heads(models), models, strict=True)
-    )
-    return f'<div class="plan">{named}</div>'
 
 
 def _equal(answer: Mapping[str, Any], timed: Sequence[Mapping[str, Any]]) -> str:
@@ -158,7 +152,7 @@ def bytes_card(answer: Mapping[str, Any]) -> str:
     )
     return (
         f'<div class="card"><h3>Quality against bytes</h3>{faults}<p><b>{escape(summary(scored[-1][1]))}</b></p>'
-        f"{line(FEWER_IS_BETTER) if fewer_bits_win(scored[-1][1]) else ''}{_named(models)}"
+        f"{line(FEWER_IS_BETTER) if fewer_bits_win(scored[-1][1]) else ''}{named_models(models)}"
         f"{figure_place(figure, CHART_HEIGHT, 'Spearman by bytes a text')}{line(reading)}"
         f"{f'<ul class=notes>{notes}</ul>' if notes else ''}{bytes_table(scored)}{line(about_bytes(answer))}</div>"
     )

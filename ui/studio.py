@@ -12,12 +12,11 @@ from typing import Any
 import gradio as gr
 
 from core.errors import ConfigError, RunError, StudioError, one_sentence, without_words
-from core.files import read_json
 from core.hosting import names_file, names_folder
 from core.machine import Machine, read_machine
 from core.places import Places
 from core.run_store import open_owned, open_run
-from core.runs import RUN_ID, RunFolder
+from core.runs import RUN_ID, RunFolder, short_name
 from core.series import FollowedRuns
 from core.visitors import owner_of, shelf_of, studio_of
 from ui.html import problem
@@ -72,10 +71,7 @@ class Studio:
         """Return what a person reads for a run's id: the id itself, or its recipe where ids are made to be unguessable."""
         if not self.is_hosted:
             return name
-        if not RUN_ID.fullmatch(name):
-            return ""
-        config = read_json(self.runs_dir / name / "config.json") or {}
-        return f"{config.get('recipe') or 'own settings'} {name[:6]}"
+        return short_name(name, self.runs_dir) if RUN_ID.fullmatch(name) else ""
 
     def run(self, name: str | None) -> RunFolder | None:
         """Return a run by its id, or None where none was chosen or it was deleted meanwhile."""

@@ -198,5 +198,8 @@ b.cosine {font-variant-numeric: tabular-nums; color: var(--accent)}
 .first-steps button[aria-disabled=true] {color: var(--body-text-color-subdued); cursor: default}
 #first-steps:has([hidden]) {display: none}
 #runs-table, #runs-table * {font-family: var(--font) !important}
+/* A chart of a few points says no more for being wide; seven tabs stand in one row on a narrow page too. */
+:is(#bytes-view, #compare-view, #raced-view) [data-figure] {max-width: 760px}
+@media (max-width: 900px) {#evaluate-parts button[role=tab] {padding: 0 .55rem}}
 @media (max-width: 900px) {table.catalogue td:first-child {min-width: 240px}}
 """
