@@ -19,7 +19,7 @@ from core.processes import start_time
 from core.queue import REMOVED, read_queue
 from core.recipes import recipe_chain
 from core.run_store import create_run, list_runs
-from core.runs import RunFolder
+from core.runs import RunFolder, short_name
 from tests.conftest import wait_for, write_small_data
 from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
 from tests.test_supervisor import LONG, demo
@@ -83,7 +83,7 @@ def test_queue_names_what_runs_and_what_waits_in_its_order(studio: Studio) -> No
 def test_chain_can_be_removed_but_not_turned_round(studio: Studio) -> None:
     first, second = create_chain(studio.runs_dir, recipe_chain("augmented-sbert"), None)
     html = queue_html(studio, None)
-    assert f"after {first.id}" in html
+    assert f"after {short_name(first.id)}" in html
     enabled = [
         part.partition('aria-label="')[2].partition('"')[0] for part in html.split("<button")[1:] if " disabled>" not in part
     ]
@@ -284,12 +284,12 @@ def test_queue_is_seen_reordered_and_emptied_on_the_page(warm_dir: Path, browser
         open_tab(page, "Train")
         page.wait_for_function("document.querySelector('#queue').innerText.startsWith('2 runs wait')")
         press(page, f"Move {third.id} up")
-        page.wait_for_function(f"document.querySelector('#queue tbody tr').innerText.includes('{third.id}')")
+        page.wait_for_function(f"document.querySelector('#queue tbody tr').innerText.includes('{short_name(third.id)}')")
         assert [run.id for run, _ in read_queue(warm_dir).waiting] == [third.id, second.id]
         for run in (second, third):
             press(page, f"Remove {run.id} from the queue")
             # The block is drawn anew: a button that is replaced under the pointer is not pressed.
-            page.wait_for_function(f"!document.querySelector('#queue').innerText.includes('{run.id}')")
+            page.wait_for_function(f"!document.querySelector('#queue').innerText.includes('{short_name(run.id)}')")
         page.wait_for_function("document.querySelector('#queue .drawn').innerText === ''")
         assert page.locator("#queue .card").count() == 0
         open_tab(page, "Runs")

@@ -59,8 +59,9 @@ def _row(studio: Studio, queue: Queue, waiting: Listed, mine: list[Listed], show
         _button("Remove", run, "remove", f"Remove {run.id} from the queue", True),
     )
     bold = ' class="shown"' if run.id == shown else ""
+    named = f"{escape(studio.called(run.id))}{_after(status.after and studio.called(status.after))}"
     return (
-        f"<tr{bold}>{place}<td>{escape(studio.called(run.id))}{_after(status.after and studio.called(status.after))}</td>"
+        f'<tr{bold}>{place}<td title="{escape(run.id)}">{named}</td>'
         f'<td>{escape(_what(waiting))}</td><td class="moves">{" ".join(buttons)}</td></tr>'
     )
 

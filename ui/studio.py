@@ -68,10 +68,8 @@ class Studio:
         return Places(self.data_dir, self.runs_dir)
 
     def called(self, name: str) -> str:
-        """Return what a person reads for a run's id: the id itself, or its recipe where ids are made to be unguessable."""
-        if not self.is_hosted:
-            return name
-        return short_name(name, self.runs_dir) if RUN_ID.fullmatch(name) else ""
+        """Return what a person reads for a run's id; strangers read nothing for what is none."""
+        return short_name(name, self.runs_dir) if RUN_ID.fullmatch(name) or not self.is_hosted else ""
 
     def run(self, name: str | None) -> RunFolder | None:
         """Return a run by its id, or None where none was chosen or it was deleted meanwhile."""
