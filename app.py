@@ -16,6 +16,9 @@ def main() -> int:
     # No request leaves this machine unless a person asked for something from the Hub.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Gradio reckons statistics of all its events anew at each, which nothing here shows: longer than most answers take.
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
     from core.errors import StudioError, one_sentence
     from core.zerogpu import is_zerogpu, lent_gpu
 

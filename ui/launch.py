@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -22,11 +23,14 @@ from ui.visitors import HEAD
 ALIVE_SECONDS = 10.0
 DEFAULT_PORT = 7860
 # Pages that Gradio remembers, half a megabyte each and more; the one that was silent for longest is forgotten first, and an open
-# page asks every second.
+# page asks every other second.
 MOST_PAGES = 200
 # Elsewhere than on Windows Gradio looks a thousand times a second whether an event waits and may begin, which keeps a tenth of a
 # core busy while nobody does anything.
 LOOK_SECONDS = 0.02
+# A handler that reads a file lets the event loop go on and waits this long to go on itself, for each file: at Python's own 5 ms a
+# page with some runs is looked through in a second where many look.
+SWITCH_SECONDS = 0.0005
 
 
 def launch(studio: Studio) -> gr.Blocks:
@@ -43,6 +47,7 @@ def launch(studio: Studio) -> gr.Blocks:
         hide_words()
     gr.set_static_paths([PLOTLY_JS])
     page = build_page(studio)
+    sys.setswitchinterval(SWITCH_SECONDS)
     page._queue.sleep_when_free = max(LOOK_SECONDS, page._queue.sleep_when_free)
     page.launch(
         server_name=host, server_port=port, root_path=_root_path(), prevent_thread_lock=True, quiet=False,

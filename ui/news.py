@@ -59,7 +59,7 @@ def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     going = [run for run, status in states.items() if status.is_working]
     chosen = name if name in states else next(iter([*going, *states]), None)
     scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
-    # The others' runs are looked at only for the place of one that waits: every visitor's page asks this every second.
+    # The others' runs are looked at only for the place of one that waits: every visitor's page asks this all the time.
     waits = any(status.state == "queued" for status in states.values())
     queue = read_queue(studio.runs_dir) if waits else queue_of(listed)
     choices = [(f"{studio.called(run)} · {_called_state(queue, run, status)}", run) for run, status in states.items()]

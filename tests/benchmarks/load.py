@@ -38,6 +38,7 @@ from core.run_store import iter_runs
 from core.visitors import new_token, owner_of, shelves
 from tests.conftest import end_supervisor
 from tests.real_app import RealApp
+from ui.launch import SWITCH_SECONDS
 from ui.live import PLOTLY_JS
 
 VISITORS, QUEUEING = 50, 10
@@ -242,6 +243,8 @@ def measure(runs_dir: Path, seconds: float) -> dict[str, Any]:
     """Start the app as a shared studio, load it, and return the figures."""
     app = RealApp(runs_dir)
     load = Load(app.url)
+    # Its own threads wait for each other otherwise, and what it measures is itself.
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         memory = asyncio.run(visit(load, seconds, psutil.Process(app.process.pid)))
     finally:
