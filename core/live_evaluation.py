@@ -76,13 +76,13 @@ class LiveEvaluation:
             self.every = max(1, round(self.every * after / max(1, before)))
 
     def keep_to_budget(self, step: int, total_steps: int, seconds_per_step: float) -> None:
-        """Leave out every second point or more of those to come, where they cost more than was foreseen: three stay."""
+        """Leave out every second point or more of those to come, where they cost more than foreseen; each third keeps one."""
         if self.every is None or self._settings["eval_every"] is not None or len(self._costs) < FEWEST_POINTS - 1:
             return
         left = SHARE * total_steps * seconds_per_step - self.seconds
         # The last step is evaluated in any case.
         points, wider = left / max(min(self._costs), 1e-9) - 1, self.every
-        while (total_steps - 1) // wider - step // wider > max(0.0, points):
+        while (total_steps - 1) // wider - step // wider > points and (wider + self.every) * FEWEST_POINTS <= total_steps:
             wider += self.every
         self.every = wider
 

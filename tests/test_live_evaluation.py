@@ -66,8 +66,8 @@ def test_points_are_as_many_as_a_tenth_of_the_time_allows(
     [
         # Ten points of 10 ms were foreseen; they take 9 ms.
         (0.009, None, [*range(10, 101, 10)]),
-        # They take 30 ms each: after two of them there is room for one more, and that is the last step's.
-        (0.03, None, [10, 20, 100]),
+        # They take 30 ms each: after two of them there is room for one more, but a point in each third is the least.
+        (0.03, None, [10, 20, 30, 60, 90, 100]),
         # They take 15 ms each: after two there is room for four more, one of them the last step's.
         (0.015, None, [10, 20, 40, 60, 80, 100]),
         # A distance that a person set stays.
