@@ -88,7 +88,10 @@ def open_task(name: str, places: Places, online: bool) -> OpenTask:
 
 
 def look_between_draws(opened: OpenTask, look: Callable[[], None]) -> None:
-    """Have `look` called before each draw of a task that trains classifiers or clusters; it may raise to leave."""
+    """Have `look` called before each draw of a task whose draws mteb hands to an evaluator of its own; it may raise to leave.
+
+    Those are classification, regression and the older kind of clustering; others are left between chunks of texts.
+    """
     evaluator: Any = getattr(opened.task, "evaluator", None)
 
     def looking(*given: Any, **named: Any) -> Any:

@@ -27,6 +27,7 @@ from core.stored_scores import share_held_out, stored_of
 from core.verdict import correlation_intervals
 
 TIMED_SECONDS = 3.0
+FEWEST_BATCHES, UNKNOWN_UNREST = 6, 0.25
 MEGABYTE = 1_000_000
 
 
@@ -132,10 +133,14 @@ def _timed_batches(log: RunLog, measured: Measured, model: SentenceTransformer, 
 
 
 def unrest_of(batches: Sequence[float]) -> float:
-    """Return how far off the median of the seconds of batches may be, as a share of it: half the 95 % interval by their ranks."""
+    """Return how far off the median of the seconds of batches may be, as a share of it: half the 95 % interval by their ranks.
+
+    Of fewer than six batches nobody knows: a quarter at least.
+    """
     ordered, middle, reach = sorted(batches), len(batches) / 2, math.sqrt(len(batches))
     low, high = ordered[max(0, math.floor(middle - reach))], ordered[min(len(batches) - 1, math.ceil(middle + reach))]
-    return (high - low) / 2 / statistics.median(batches)
+    unrest = (high - low) / 2 / statistics.median(batches)
+    return unrest if len(batches) >= FEWEST_BATCHES else max(unrest, UNKNOWN_UNREST)
 
 
 def _name_the_same(rows: Sequence[dict[str, Any]]) -> None:

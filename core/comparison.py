@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -183,7 +184,7 @@ def best_rows(rows: Sequence[Mapping[str, Any]], column: str) -> frozenset[int]:
     best = (max if spec.better == HIGH else min)(known.values(), key=lambda row: row[column])
 
     def is_even(row: Mapping[str, Any]) -> bool:
-        share = max(spec.even_share, *(each.get(f"{column}_unrest", 0.0) for each in (best, row)))
+        share = max(spec.even_share, math.hypot(*(each.get(f"{column}_unrest", 0.0) for each in (best, row))))
         return bool(abs(row[column] - best[column]) <= max(spec.even_within, share * abs(best[column])))
 
     even = frozenset(place for place, row in known.items() if is_even(row))

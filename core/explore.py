@@ -14,7 +14,7 @@ from core.desk_requests import embed_texts
 from core.desk_shelf import Deadline, Shelf
 from core.errors import ConfigError, DataError, MachineError
 from core.files import read_json, write_json
-from core.film_answer import FORMAT_VERSION, known_frames, pack_places, tell_film, unpack_places
+from core.film_answer import FORMAT_VERSION, known_frames, pack_places, tell_film, unpack_places, written_frames
 from core.hosting import check_room
 from core.neighbours import NEIGHBOURS, Nearest
 from core.projection import principal_plane
@@ -60,13 +60,14 @@ def film(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
     kept = _film_file(space, method, choice, quick)
     answer: dict[str, Any] | None = read_json(kept)
     try:
-        mark = mark_of(space)
+        # Noted before the frames are read: what is written again meanwhile is told anew at the next look.
+        mark, written = mark_of(space), written_frames(space)
         if answer is None or answer.get("mark") != mark:
             check_room(shelf.places.runs_dir or space.folder)
             if method == "umap" and _is_busy(shelf):
                 raise MachineError("UMAP waits until no other work goes on: it would slow a run down. The main axes show it now.")
-            known = known_frames(answer, space)
-            answer = _reckon(space, (method, choice), None if quick else known, deadline) | {"mark": mark, "method": method}
+            known = None if quick else known_frames(answer, written)
+            answer = _reckon(space, (method, choice), known, deadline) | {"mark": mark, "method": method, "written": written}
             write_json(kept, answer)
     except FileNotFoundError:
         raise DataError("What this map shows was deleted meanwhile; choose another run or other texts.") from None

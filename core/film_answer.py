@@ -30,7 +30,6 @@ def tell_film(space: Space, places: np.ndarray, nearest: Nearest, known: list[di
         sides[name] = {"rows": pack(rows.astype(np.uint16)), "cosines": pack((cosines * 10_000).round().astype(np.int16))}
     return {
         "frames": tell_frames(frames, places, space.pairs, space.groups, nearest, known),
-        "written": _written(space),
         "neighbours": sides,
         "count": min(NEIGHBOURS, len(space.texts) - 1),
         "movement": pack(movement(first, last).astype(np.float32)),
@@ -41,18 +40,21 @@ def tell_film(space: Space, places: np.ndarray, nearest: Nearest, known: list[di
     }
 
 
-def known_frames(answer: Mapping[str, Any] | None, space: Space) -> list[dict[str, Any]]:
-    """Return what an earlier answer told of the first frames, as far as their files are the same: a new frame needs no other."""
+def known_frames(answer: Mapping[str, Any] | None, written: list[list[int]]) -> list[dict[str, Any]]:
+    """Return what an earlier answer told of the first frames, as far as their files are the same: a new frame needs no other.
+
+    `written` is that of the frames now; the answer holds its own.
+    """
     told: list[dict[str, Any]] = (answer or {}).get("frames", [])
     same = 0
-    for before, now in zip((answer or {}).get("written", ()), _written(space), strict=False):
+    for before, now in zip((answer or {}).get("written", ()), written, strict=False):
         if before != now:
             break
         same += 1
     return told[:same]
 
 
-def _written(space: Space) -> list[list[int]]:
+def written_frames(space: Space) -> list[list[int]]:
     """Return for each frame what changes when it is another one: texts, step, and when its file was written."""
     same = FORMAT_VERSION, len(space.texts)
     return [[*same, step, file.stat().st_mtime_ns] for step, file in zip(space.steps, space.files, strict=True)]

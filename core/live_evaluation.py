@@ -75,11 +75,14 @@ class LiveEvaluation:
         if self.every is not None and self._settings["eval_every"] is None:
             self.every = max(1, round(self.every * after / max(1, before)))
 
-    def keep_to_budget(self, step: int, total_steps: int, seconds_per_step: float) -> None:
-        """Leave out every second point or more of those to come, where they cost more than foreseen; each third keeps one."""
+    def keep_to_budget(self, step: int, total_steps: int, seconds: float) -> None:
+        """Leave out every second point or more of those to come, where they cost more than foreseen; each third keeps one.
+
+        `seconds` are those that the training of this turn takes.
+        """
         if self.every is None or self._settings["eval_every"] is not None or len(self._costs) < FEWEST_POINTS - 1:
             return
-        left = SHARE * total_steps * seconds_per_step - self.seconds
+        left = SHARE * seconds - self.seconds
         # The last step is evaluated in any case.
         points, wider = left / max(min(self._costs), 1e-9) - 1, self.every
         while (total_steps - 1) // wider - step // wider > points and (wider + self.every) * FEWEST_POINTS <= total_steps:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from core.config import BOOKKEEPING
 from core.files import read_json
-from core.runs import RunFolder, short_name
+from core.runs import RunFolder
 
 MOST_POINTS = 500
 SMOOTHING = 0.6
@@ -17,16 +17,12 @@ UNDECIDED = "decided when it starts"
 
 @dataclass(frozen=True)
 class OverlaidRun:
-    """A run as it is laid over others: its id, its colour, and the news of its series (`core.series`)."""
+    """A run as it is laid over others: its id, its colour, the news of its series (`core.series`), and how a person calls it."""
 
     name: str
     colour: str
     news: Mapping[str, Any]
-
-    @property
-    def short_name(self) -> str:
-        """The id without its clock: enough to tell a few apart."""
-        return short_name(self.name)
+    short_name: str
 
 
 def smooth(values: Sequence[float], weight: float = SMOOTHING) -> list[float]:

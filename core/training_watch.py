@@ -230,4 +230,5 @@ class TrainingWatch(TrainerCallback):
             return
         finally:
             self._clock.resume()
-        self._evaluation.keep_to_budget(state.global_step, self._total, self._clock.seconds_per_step())
+        seconds = (self._clock.steps + self._total - state.global_step) * self._clock.seconds_per_step()
+        self._evaluation.keep_to_budget(state.global_step, self._total, seconds)

@@ -117,9 +117,9 @@ def test_expected_time_is_measured_anew_at_each_press(studio: Studio) -> None:
 
 def test_card_shows_both_models_the_difference_and_the_book() -> None:
     card = MEASURED_CARDS["benchmark"](ANSWER)
-    difference, other = "+0.0500   no real difference", "−0.0100   lower"
+    difference, other = "+0.0500   no more than draws differ", "−0.0100   lower"
     assert cells(card) == ["0.6000", "0.6500", difference, "0.4926", "0.5900", "0.5800", other, "0.4908"]
-    said = "Accuracy: 0.6000 before, 0.6500 after, +0.0500: no real difference. The tuned model is ahead in 2 of 3 draws."
+    said = "Accuracy: 0.6000 before, 0.6500 after, +0.0500: no more than draws differ. The tuned model is ahead in 2 of 3 draws."
     assert said in card and "A model can gain on STSB and lose here" in card
     assert 'class="rise"' not in card and '<span class="fall">−0.0100' in card
     for said in ("mteb 2.26.24", "7,690 texts", "1.5 s and 1.2 s", "sentence-transformers 6.2.0", "The book’s figures"):
@@ -133,8 +133,8 @@ def test_card_shows_both_models_the_difference_and_the_book() -> None:
         ([0.05, 0.06, 0.04], "better", "rise"),
         ([-0.05, -0.06, -0.04], "worse", "fall"),
         # Ahead in each draw, but not by more than draws differ; no draw of another size; the same figures.
-        ([0.01, 0.05, 0.09], "no real difference", ""),
-        ([0.0, 0.0, 0.0], "no real difference", ""),
+        ([0.01, 0.05, 0.09], "no more than draws differ", ""),
+        ([0.0, 0.0, 0.0], "no more than draws differ", ""),
         # Too few draws to know how much they differ.
         ([0.05, 0.05], "higher", "rise"),
         ([], "higher", "rise"),
@@ -142,9 +142,14 @@ def test_card_shows_both_models_the_difference_and_the_book() -> None:
 )
 def test_better_or_worse_is_said_only_beyond_the_spread_of_paired_draws(change: list[float], words: str, css: str) -> None:
     draws = [0.5, 0.6, 0.7][: len(change)]
-    models = [BEFORE | {"experiments": draws}, AFTER | {"experiments": [*map(sum, zip(draws, change, strict=True))]}]
-    card = benchmark_card(ANSWER | {"models": models})
-    assert f"+0.0500: {words}." in card and f'<span class="{css}">+0.0500</span>' in card
+    told = {"experiments": [*map(sum, zip(draws, change, strict=True))]}
+    # The figure is the mean of the draws.
+    told["main_score"] = BEFORE["main_score"] + (sum(change) / len(change) if change else 0.05)
+    told["figures"] = AFTER["figures"] | {ANSWER["main"]: told["main_score"]}
+    card = benchmark_card(ANSWER | {"models": [BEFORE | {"experiments": draws}, AFTER | told]})
+    by = f"{told['main_score'] - BEFORE['main_score']:+.4f}".replace("-", "−")
+    assert f"{by}: {words}." in card and f'<span class="{css}">{by}</span>' in card
+    assert ("twice as large as it varies" in card) == (len(change) > 2)
     assert f'<span class="origin" style="white-space: nowrap">{words}</span>' in card
 
 

@@ -267,7 +267,7 @@ def test_overlay_takes_the_yardstick_before_own_rows_and_says_when_sets_differ()
 
     own, stsb = told("own/held-out", "mrr@10"), told("stsb/validation", "spearman_cosine")
     assert curve_of([own, stsb]) == [stsb] and curve_of([own]) == [own] and curve_of([]) == []
-    both = [OverlaidRun("a", "red", {"evaluations": [own, stsb]}), OverlaidRun("b", "blue", {"evaluations": [own]})]
+    both = [OverlaidRun("a", "red", {"evaluations": [own, stsb]}, "a"), OverlaidRun("b", "blue", {"evaluations": [own]}, "b")]
     assert evaluation_title(both[:1]) == "Spearman cosine, stsb validation · 10 pairs"
     assert "not to be compared" in evaluation_title(both)
-    assert len(loss_overlay([OverlaidRun("a", "red", {"steps": {"step": [], "loss": []}})]).data[0].x) == 0
+    assert len(loss_overlay([OverlaidRun("a", "red", {"steps": {"step": [], "loss": []}}, "a")]).data[0].x) == 0

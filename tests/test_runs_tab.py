@@ -72,7 +72,7 @@ def test_queue_names_what_runs_and_what_waits_in_its_order(studio: Studio) -> No
     runs = [lone(studio) for _ in range(3)]
     runs[0].set_status(state="training")
     html = queue_html(studio, runs[2].id)
-    assert "2 runs wait" in html and f"Now: {runs[0].id} (training). The run that is shown has place 2." in html
+    assert "2 runs wait" in html and f"Now: {short_name(runs[0].id)} (training). The run that is shown has place 2." in html
     assert html.index(runs[1].id) < html.index(runs[2].id)
     disabled = [
         button.partition('aria-label="')[2].partition('"')[0] for button in html.split("<button") if " disabled>" in button
@@ -106,16 +106,17 @@ def test_look_writes_to_every_output_and_sees_a_change_of_order(studio: Studio) 
     seen = show_runs(studio, None, "", [], "")
     assert len(seen) == RUN_OUTPUTS
     assert look_at_runs(studio, seen[0], runs[0].id, "", [], "") != (gr.skip(),) * RUN_OUTPUTS
-    assert has_news(studio, [seen[0]]) == {"news": False, "wait": BUSY_MS}
+    assert has_news(studio, [seen[0], None]) == {"news": False, "wait": BUSY_MS}
+    assert has_news(studio, [seen[0], runs[0].id])["news"] and not has_news(studio, [seen[0], runs[1].id])["news"]
     ranks = [run.status().rank for run in runs]  # type: ignore[union-attr]
     mark = show_runs(studio, runs[0].id, "", [], "")[0]
     for run, rank in zip(runs, reversed(ranks), strict=True):
         run.set_status(rank=rank)
-    assert has_news(studio, [mark])["news"] and show_runs(studio, runs[0].id, "", [], "")[0] != mark
+    assert has_news(studio, [mark, None])["news"] and show_runs(studio, runs[0].id, "", [], "")[0] != mark
     for run in runs:
         run.set_status(state="done")
     mark = show_runs(studio, runs[0].id, "", [], "")[0]
-    assert mark.startswith(f"{runs[0].id} ended ") and has_news(studio, [mark]) == {"news": False, "wait": IDLE_MS}
+    assert mark.startswith(f"{runs[0].id} ended ") and has_news(studio, [mark, runs[0].id]) == {"news": False, "wait": IDLE_MS}
 
 
 @pytest.mark.parametrize(

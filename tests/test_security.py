@@ -85,7 +85,7 @@ def test_no_other_place_of_the_page_joins_a_name_to_a_folder() -> None:
             named = [parts_of(node)[1:] for node in joins if ast.unparse(parts_of(node)[0]).endswith("runs_dir")]
             if any(not isinstance(part, ast.Constant) and not ast.unparse(part).isupper() for parts in named for part in parts):
                 found.add(f"{path.name} {function.name}")
-    assert found == {"layout.py see_runs", "explorer.py space_of", "job_view.py open_job"}
+    assert found == {"news.py see_runs", "explorer.py space_of", "job_view.py open_job"}
 
 
 def parts_of(node: ast.expr) -> list[ast.expr]:
@@ -412,7 +412,7 @@ CARDS: dict[str, Callable[[], str]] = {
     ),
     "answers": lambda: answers_card({"columns": [{"name": EVIL, "label": EVIL, "hits": [HIT]}] * 2, "texts": 1, "seconds": 0.1}),
     "where runs differ": lambda: differences_table(
-        [OverlaidRun(EVIL, "red", {}), OverlaidRun("b", "red", {})], [{EVIL: EVIL}, {EVIL: "other"}]
+        [OverlaidRun(EVIL, "red", {}, EVIL), OverlaidRun("b", "red", {}, "b")], [{EVIL: EVIL}, {EVIL: "other"}]
     ),
 }  # fmt: skip
 

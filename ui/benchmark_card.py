@@ -6,18 +6,18 @@ from statistics import fmean, stdev
 from typing import Any
 
 from core.benchmark_tasks import CLASSIFICATION, CLUSTERING, FIGURES
-from core.fitting_kinds import BETTER, NO_DIFFERENCE, WORSE
+from core.fitting_kinds import BETTER, WORSE
 from core.job_figures import how_long
 from ui.fitting_card import heads, named_models
 from ui.html import hint, problem
 
 ABOUT_DRAWS = (
     "The task is done ten times, each time with other known texts and the same test texts: the draws tell how much the choice of "
-    "known texts matters, not how sure the figure is for other test texts. Better or worse is said only where the difference is "
-    "more than twice as large as it varies from draw to draw."
+    "known texts matters, not how sure the figure is for other test texts."
 )
-ONE_FIGURE = (
-    "The task gives one figure without an interval, so only higher or lower can be said: “Is it better?” says how sure a "
+BEYOND_DRAWS = "Better or worse is said only where the difference is more than twice as large as it varies from draw to draw."
+NO_DRAWS = (
+    "The task gives its figure without an interval, so only higher or lower can be said: “Is it better?” says how sure a "
     "difference on STSB is."
 )
 UNLIKE_STSB = (
@@ -29,8 +29,9 @@ ABOUT_BOOK = (
     "another start."
 )
 EPSILON = 5e-5
-# So many times the spread of single draws, with room for the chance that lies in the test texts.
+# So many times the spread of single draws.
 BEYOND_SPREAD, FEWEST_DRAWS = 2, 3
+WITHIN_DRAWS = "no more than draws differ"
 CSS = {BETTER: "rise", "higher": "rise", WORSE: "fall", "lower": "fall"}
 
 
@@ -98,13 +99,16 @@ def _changes(models: Sequence[Mapping[str, Any]]) -> list[float]:
 
 
 def verdict(models: Sequence[Mapping[str, Any]]) -> str:
-    """Say what the figures of two models support: better or worse beyond the spread of the draws, else higher or lower."""
+    """Say what the figures of two models support: better or worse beyond the spread of the draws, else higher or lower.
+
+    The draws share their test texts: how sure the figures are for other ones, nobody can read from them.
+    """
     changes = _changes(models)
     if len(changes) < FEWEST_DRAWS:
         return _direction(models[1]["main_score"] - models[0]["main_score"])
     change = fmean(changes)
     if abs(change) <= max(EPSILON, BEYOND_SPREAD * stdev(changes)):
-        return NO_DIFFERENCE
+        return WITHIN_DRAWS
     return BETTER if change > 0 else WORSE
 
 
@@ -173,6 +177,8 @@ def _notes(answer: Mapping[str, Any], good: Sequence[Mapping[str, Any]]) -> str:
         f"each model. Evaluation time as mteb gives it: {took}. With sentence-transformers "
         f"{versions.get('sentence-transformers', '?')} and torch {versions.get('torch', '?')}."
     )
-    notes = [about, ABOUT_DRAWS if any(model["experiments"] for model in good) else ONE_FIGURE]
+    notes = [about, *([ABOUT_DRAWS] if any(model["experiments"] for model in good) else [])]
+    if len(good) == 2:
+        notes.append(BEYOND_DRAWS if len(_changes(good)) >= FEWEST_DRAWS else NO_DRAWS)
     notes += [UNLIKE_STSB] if answer["kind"] in (CLASSIFICATION, CLUSTERING) else []
     return "".join(hint(note) for note in [*notes, *([ABOUT_BOOK] if answer["book"] else [])])

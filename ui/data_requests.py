@@ -66,12 +66,16 @@ def _request(studio: Studio, recipe: str, yours: Mapping[str, Any], look: str, k
         return {"fault": one_sentence(error)}
 
 
+def job_value(run: RunFolder) -> dict[str, str]:
+    """Return which work a view shows; what begins anew has the same name and another turn: only then it is looked at again."""
+    status = run.status()
+    return {"kind": run.path.parent.name, "name": run.id, "turn": str(status.rank) if status else ""}
+
+
 def _view_of(studio: Studio, config: RunConfig, run: RunFolder) -> dict[str, Any]:
     settled = settle(config, kind_of(config.base_model, studio.runs_dir), studio.machine, runs_dir=studio.runs_dir)
     longest = length_limit(config.base_model, studio.runs_dir)
-    return {
-        "kind": run.path.parent.name,
-        "name": run.id,
+    return job_value(run) | {
         "batch_size": settled["batch_size"].value,
         "limit": config.max_seq_length or longest,
         "longest": longest,
@@ -158,7 +162,7 @@ def _fetch(studio: Studio, asked: list[dict[str, Any]]) -> dict[str, Any]:
         ensure_supervisor(studio.runs_dir)
     except (StudioError, OSError) as error:
         return {"fault": one_sentence(error)}
-    return {"kind": run.path.parent.name, "name": run.id, "data": asked[-1]["data"], "split": asked[-1].get("split", "train")}
+    return job_value(run) | {"data": asked[-1]["data"], "split": asked[-1].get("split", "train")}
 
 
 def compare_negatives(studio: Studio, recipe: str, yours: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,6 @@ def list_texts(studio: Studio, run: str | None) -> Any:
 
 def list_beside(studio: Studio, run: str | None) -> Any:
     """Return the other runs that kept snapshots, newest first."""
-    found = [(f"{each.id} · {status.state}", each.id) for each, status in list_runs(studio.runs_dir)
+    found = [(f"{studio.called(each.id)} · {status.state}", each.id) for each, status in list_runs(studio.runs_dir)
              if each.id != run and snapshot_steps(each.path / "snapshots")]  # fmt: skip
     return gr.update(choices=found)

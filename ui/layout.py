@@ -21,7 +21,7 @@ from ui.form_events import choose_recipe, edit_form, forget_look, name_recipe, r
 from ui.loss_tab import build_loss_tab
 from ui.model_events import wire_model
 from ui.model_tab import build_model_tab, model_choices
-from ui.news import RunsSeen, build_news, mark_of, see_runs
+from ui.news import TELL_CHOICE, RunsSeen, build_news, mark_of, see_runs
 from ui.on_gpu import wire_start
 from ui.page import MAY_FAIL, QUIET, Page
 from ui.queue_view import build_queue, press_in_queue, queue_html
@@ -59,6 +59,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         wire_model(studio, page)
         wire_experiments(studio, page, page.runs.experiments, blocks)
         _wire_runs(studio, page)
+        page.run.change(None, page.run, None, js=TELL_CHOICE, **QUIET)
         page.seen.arrived(bound(look_at_runs, studio), [page.seen, *page.look_inputs()], page.run_outputs(), **QUIET)
         known = blocks.load(know_visitor, visitor, visitor, **QUIET).then(None, visitor, None, js=KEEP, **QUIET)
         named = known.then(name_recipe, [page.method, page.size], [page.recipe, page.size], **QUIET)

@@ -11,7 +11,7 @@ from core.errors import ConfigError, StudioError, one_sentence
 from core.hub_models import hub_model
 from core.jobs import ask
 from core.launching import ensure_supervisor
-from ui.data_requests import data_config
+from ui.data_requests import data_config, job_value
 from ui.model_tab import model_choices
 from ui.page import QUIET, Page
 from ui.studio import Studio, bound
@@ -75,8 +75,6 @@ def ask_job(studio: Studio, asked: Callable[[], RunConfig]) -> dict[str, Any]:
             studio.check_paths({"base_model": model})
         run = ask(config, studio.places)
         ensure_supervisor(studio.runs_dir)
-        # The view looks again only where its value is another one: work that begins anew has the same name and another turn.
-        status = run.status()
-        return {"kind": run.path.parent.name, "name": run.id, "turn": str(status.rank) if status else ""}
+        return job_value(run)
     except (StudioError, OSError) as error:
         return {"fault": one_sentence(error)}

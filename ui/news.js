@@ -1,12 +1,12 @@
 // Asks now and then whether anything about the runs changed, and says so to the page. The value is the mark of what it shows.
 // `props`, `server`, `trigger`, `watch` are given by gr.HTML.
-const SLOW_MS = 3000;
+const SLOW_MS = 3000, EMPTY_MS = 5000;
 let timer = null, turn = 0;
 
 async function ask(mine) {
   let wait = SLOW_MS;
   try {
-    const told = await server.has_news([visitor(), props.value]);
+    const told = await server.has_news([visitor(), props.value, window.chosenRun]);
     if (mine !== turn) return;
     if (told.news) trigger('arrived', {});
     wait = told.wait || SLOW_MS;
@@ -20,8 +20,8 @@ async function ask(mine) {
 function start() {
   clearTimeout(timer); turn += 1;
   const mine = turn;
-  // Nothing is shown before the page is filled.
-  if (props.value) timer = setTimeout(() => ask(mine), 1000);
+  // A page that shows nothing is being filled, or that has failed.
+  timer = setTimeout(() => ask(mine), props.value ? 1000 : EMPTY_MS);
 }
 
 watch('value', start);

@@ -16,8 +16,10 @@ from core.run_store import list_runs
 from core.runs import Status
 from ui.studio import Studio, served
 
+# The script reads what is chosen, whoever chose it: the page may have failed to show it.
+TELL_CHOICE = "name => { window.chosenRun = name; }"
 SCRIPT = (Path(__file__).parent / "news.js").read_text(encoding="utf-8")
-# While nothing of one's own waits or goes on, only another program could change something.
+# While nothing of one's own waits or goes on, only another page or program could change something.
 BUSY_MS, IDLE_MS = 1000, 2000
 
 
@@ -45,10 +47,10 @@ def build_news(studio: Studio) -> gr.HTML:
 
 
 def has_news(studio: Studio, told: list[Any]) -> dict[str, Any]:
-    """Answer the script: [mark of what the page shows] -> whether that has changed, and when to ask again."""
+    """Answer the script: [mark of what the page shows, run that is chosen] -> whether that has changed, and when to ask again."""
     ensure_supervisor(studio.runs_dir)
     mark = str(told[0])
-    seen = see_runs(studio, mark.partition(" ")[0])
+    seen = see_runs(studio, str(told[1] or "") or mark.partition(" ")[0])
     return {"news": seen.mark != mark, "wait": BUSY_MS if seen.is_busy else IDLE_MS}
 
 

@@ -55,13 +55,13 @@ def build_overlay(studio: Studio) -> gr.Accordion:
 
 def list_choices(studio: Studio) -> Any:
     """Return the runs as they are now, newest first."""
-    return gr.update(choices=[(_label(run, status.state), run.id) for run, status in list_runs(studio.runs_dir)])
+    return gr.update(choices=[(_label(studio, run, status.state), run.id) for run, status in list_runs(studio.runs_dir)])
 
 
-def _label(run: RunFolder, state: str) -> str:
+def _label(studio: Studio, run: RunFolder, state: str) -> str:
     config = read_json(run.path / "config.json") or {}
     what = "cross-encoder" if config.get("kind") == "cross-encoder" else config.get("loss", "")
-    return f"{run.id} · {what} · {state}"
+    return f"{studio.called(run.id)} · {what} · {state}"
 
 
 def choose_colours(chosen: Sequence[str], shown: Mapping[str, int] | None) -> dict[str, int]:
@@ -85,7 +85,7 @@ def news_of_overlay(studio: Studio, asked: list[Any]) -> dict[str, Any]:
     seen = repr([(name, colours[name], news[name]["last"], len(resolved[name])) for name in found])
     if seen == mark:
         return {"mark": seen, "final": final}
-    runs = [OverlaidRun(name, PALETTE[colours[name]], news[name]) for name in found]
+    runs = [OverlaidRun(name, PALETTE[colours[name]], news[name], studio.called(name)) for name in found]
     return {
         "mark": seen,
         "final": final,

@@ -18,7 +18,8 @@ from ui.studio import Studio, bound
 
 MISSING = (
     "No cross-encoder yet. To make one, choose the recipe Augmented SBERT at the top of the page and press Start training on the "
-    "Train tab: once it is trained, race it here against your model, in quality and in seconds."
+    "Train tab; it learns from STSB, which the Data tab gets where it is not here. Once it is trained, race it against your "
+    "model here, in quality and in seconds."
 )
 
 

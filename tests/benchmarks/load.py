@@ -128,7 +128,7 @@ async def browse(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor
     beside = [asyncio.create_task(each) for each in (beat(load, http, who), follow(load, http, asked, who))]
     tick = {"component_id": asked.news, "fn_name": "has_news"}
     while not load.over.is_set():
-        news = await ask(load, http, "tick", who, "component_server", tick | {"data": [who.token, who.mark]})
+        news = await ask(load, http, "tick", who, "component_server", tick | {"data": [who.token, who.mark, who.shown]})
         if news and news.get("news"):
             own = who.shown or None
             look = {"fn_index": asked.by_name["look_at_runs"], "data": [who.token, who.mark, own, "", [], ""]}
