@@ -156,6 +156,8 @@ def check_curves(page: Page) -> None:
     assert len(plotted(page, "norm")) == len(plotted(page, "tokens")) == 400
     assert sum(plotted(page, "histogram")) == pytest.approx(1) == sum(plotted(page, "histogram", 1))
     assert plotted(page, "uniformity") == [-2.0] * 4
+    # What share of the processor is used is known at the second look, a moment after the curves.
+    page.wait_for_function("document.querySelector('#live-figure .tiles').innerText.includes('cores')")
     tiles = page.locator("#live-figure .tiles").inner_text()
     assert "7.0 %" in tiles and "31,000" in tiles and "Memory" in tiles and "cores" in tiles
 
