@@ -63,7 +63,15 @@ COLUMNS: Mapping[str, ColumnSpec] = MappingProxyType(
                 even_share=EVEN_SECONDS,
             ),
             ColumnSpec("dimension", "Dimension", "numbers an embedding has; times 4 that is its bytes", NEITHER, ",.0f"),
-            ColumnSpec("megabytes", "MB", "what the model takes on disk, in millions of bytes", LOW, ",.1f", even_within=0.05),
+            ColumnSpec(
+                "megabytes",
+                "MB",
+                "what the model takes on disk, in millions of bytes",
+                LOW,
+                ",.1f",
+                even_within=0.05,
+                even_share=0.02,
+            ),
             ColumnSpec(
                 "training",
                 "Training s",

@@ -118,7 +118,7 @@ def _reading(spec: ColumnSpec, answer: Mapping[str, Any]) -> str:
 def about(answer: Mapping[str, Any]) -> str:
     """Say what all models were measured on, and where."""
     small = (
-        " That is the small sample, where differences below about 0.04 mean little."
+        " That is the small sample, on which only a large difference can be told from chance."
         if answer["data"].startswith("sample/")
         else ""
     )

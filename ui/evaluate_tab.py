@@ -115,8 +115,8 @@ def _one_set(run: RunFolder, data: str, before: dict[str, float], after: dict[st
     small = ""
     if data.startswith("sample/"):
         small = (
-            '<p class="hint">This is the small sample that ships with the studio, not STSB: with 400 pairs, differences below '
-            "about 0.04 mean little. Put stsb/validation.csv into a data folder to measure on STSB.</p>"
+            '<p class="hint">This is the small sample that ships with the studio, not STSB: of 400 pairs only a large '
+            "difference can be told from chance. Put stsb/validation.csv into a data folder to measure on STSB.</p>"
         )
     return f'<div class="card"><h3>{escape(title)}</h3>{small}{note}{hint(TEN_READING)}{ten_figures(before, after)}</div>'
 

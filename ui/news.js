@@ -1,6 +1,7 @@
 // Asks now and then whether anything about the runs changed, and says so to the page. The value is the mark of what it shows.
-// `props`, `server`, `trigger`, `watch` are given by gr.HTML.
+// `element`, `props`, `server`, `trigger`, `watch` are given by gr.HTML.
 const SLOW_MS = 3000, EMPTY_MS = 5000;
+const away = element.querySelector('.away');
 let timer = null, turn = 0;
 
 async function ask(mine) {
@@ -8,11 +9,13 @@ async function ask(mine) {
   try {
     const told = await server.has_news([visitor(), props.value, window.chosenRun]);
     if (mine !== turn) return;
+    away.hidden = true;
     if (told.news) trigger('arrived', {});
     wait = told.wait || SLOW_MS;
   } catch (error) {
     // The app restarts or the network blinks: keep asking, slower.
     if (mine !== turn) return;
+    away.hidden = false;
   }
   timer = setTimeout(() => ask(mine), wait);
 }

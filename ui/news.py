@@ -18,6 +18,7 @@ from ui.studio import Studio, served
 
 # The script reads what is chosen, whoever chose it: the page may have failed to show it.
 TELL_CHOICE = "name => { window.chosenRun = name; }"
+AWAY = '<div class="away" role="status" hidden>The app does not answer. Runs go on without it. Trying again…</div>'
 SCRIPT = (Path(__file__).parent / "news.js").read_text(encoding="utf-8")
 # While nothing of one's own waits or goes on, only another page or program could change something.
 BUSY_MS, IDLE_MS = 1000, 2000
@@ -35,10 +36,13 @@ class RunsSeen:
 
 
 def build_news(studio: Studio) -> gr.HTML:
-    """Lay out nothing that is seen: its value is the mark of what the page shows, its event says that there is more to see."""
+    """Lay out nothing that is seen while the app answers: its value is the mark of what the page shows.
+
+    Its event `arrived` says that there is more to see.
+    """
     return gr.HTML(
         "",
-        html_template="",
+        html_template=AWAY,
         js_on_load=SCRIPT,
         server_functions=[served(has_news, studio)],
         apply_default_css=False,

@@ -16,6 +16,7 @@ from ui.drawn import build_drawn
 from ui.html import hint
 from ui.studio import Studio
 
+TELL_APART = {"epochs": "epochs", "time_budget_seconds": "seconds", "max_steps": "steps at most"}
 STRANGERS = "another visitor's run"
 
 
@@ -72,7 +73,9 @@ def _after(before: str | None) -> str:
 
 def _what(waiting: Listed) -> str:
     config = read_json(waiting[0].path / "config.json") or {}
-    return f"{config.get('base_model', '')} on {config.get('data', '')}"
+    # Two runs of one recipe are told apart by what was set for each.
+    set_by_hand = [f", {config[name]:g} {words}" for name, words in TELL_APART.items() if config.get(name)]
+    return f"{config.get('base_model', '')} on {config.get('data', '')}{''.join(set_by_hand)}"
 
 
 def _button(text: str, run: RunFolder, wish: str, label: str, works: bool) -> str:

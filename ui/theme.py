@@ -197,6 +197,9 @@ b.cosine {font-variant-numeric: tabular-nums; color: var(--accent)}
 .first-steps button.next i {background: #fff; color: #3730a3}
 .first-steps button[aria-disabled=true] {color: var(--body-text-color-subdued); cursor: default}
 #first-steps:has([hidden]) {display: none}
+#news .away {position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); z-index: 60; padding: .6rem 1rem;
+  border-radius: 6px; border: 1px solid var(--border-color-primary); background: var(--block-background-fill)}
+#news .away[hidden] {display: none}
 #runs-table, #runs-table * {font-family: var(--font) !important}
 /* A chart of a few points says no more for being wide; seven tabs stand in one row on a narrow page too. */
 :is(#bytes-view, #compare-view, #raced-view) [data-figure] {max-width: 760px}

@@ -290,6 +290,8 @@ class Explorer {
       await this.show(this.frame + 1, true);
       await new Promise(done => setTimeout(done, HOLD_MS));
     }
+    // Played to its end, the film of a run that goes on goes on with it.
+    if (this.playing) this.follows = Boolean(this.films[0].isLive);
     this.pause();
   }
 

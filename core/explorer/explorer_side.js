@@ -10,7 +10,7 @@ Object.assign(Explorer.prototype, {
   drawTold() {
     const film = this.films[0], frame = this.shows === 'both' ? film.kept : this.frame, told = film.told ? film.told[frame] : null;
     const last = film.steps[film.steps.length - 1], mark = frame === film.kept && !film.isLive && film.frames > 2 ? ', the one that was kept' : '';
-    this.step.textContent = film.frames > 2 ? `Step ${film.steps[frame].toLocaleString('en')} of ${last.toLocaleString('en')}${mark}` : this.space.loss ? `Step ${film.steps[frame].toLocaleString('en')}` : frame ? 'Tuned' : 'Untouched';
+    this.step.textContent = film.frames > 2 ? `Step ${film.steps[frame].toLocaleString('en')}${film.isLive ? '; the newest is' : ' of'} ${last.toLocaleString('en')}${mark}` : this.space.loss ? `Step ${film.steps[frame].toLocaleString('en')}` : frame ? 'Tuned' : 'Untouched';
     if (!told) { this.told.textContent = film.method === 'umap' ? 'UMAP draws each text near its neighbours; distances and sizes of groups are no cosines.' : `The two main axes hold ${Math.round(100 * film.explained)} % of the variance; what is near on the map may be far apart in the rest.`; return; }
     const changed = frame ? `since the frame before, ${Math.round(100 * told.changed)} % of all neighbours changed and the map moved ${told.moved.toFixed(2)}` : 'the model before its first step';
     const trust = `Of this picture's neighbours ${told.trustworthiness.toFixed(2)} can be trusted (1 is all)`;
