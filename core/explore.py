@@ -71,7 +71,8 @@ def film(shelf: Shelf, values: Mapping[str, Any], deadline: Deadline) -> dict[st
             write_json(kept, answer)
     except FileNotFoundError:
         raise DataError("What this map shows was deleted meanwhile; choose another run or other texts.") from None
-    return answer
+    # When files were written is for the next look alone.
+    return {name: value for name, value in answer.items() if name != "written"}
 
 
 def _shown(space: Space, values: Mapping[str, Any]) -> dict[str, Any] | None:
