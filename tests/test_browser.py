@@ -239,5 +239,10 @@ def test_killed_app_leaves_the_run_going(page: Page, app: RealApp, runs_dir: Pat
     page.wait_for_function("document.querySelector('.plan').textContent.includes('3 epochs')")
     press(page, "Start training")
     wait_until_says(page, "Training")
+    away = page.locator("#news .away")
+    assert not away.is_visible()
     app.kill()
+    away.wait_for()
     assert wait_for(list_runs(runs_dir)[0][0], lambda status: status.is_final).state == "done"
+    app.start()
+    away.wait_for(state="hidden")

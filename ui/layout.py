@@ -101,7 +101,7 @@ def _lay_out(studio: Studio) -> Page:
             explore = build_explore_tab(studio)
         with gr.Tab("Runs", id="runs"):
             runs = build_runs_tab(studio)
-    # What was shown is nothing until the form is filled, and again when the server has forgotten the page.
+    # Nothing until the form is filled; the states again when the server has forgotten the page.
     remembered = (gr.State({}), gr.State(None), build_news(studio), gr.State(""))
     recipe = gr.State("quick-demo@instant")
     scores = evaluate.scores.scores
