@@ -46,8 +46,11 @@ class TimeBudget:
     def keep_to(self, state: TrainerState, scheduler: Any, seconds_per_step: float) -> int:
         """Plan again where the machine has become slower or quicker than it was; return the number of steps."""
         total: int = state.max_steps
+        now = time.monotonic()
         astray = abs(seconds_per_step - self._pace) > ASTRAY * self._pace
-        if astray and state.global_step < total and time.monotonic() - self._planned_at > AGAIN_SECONDS:
+        # Where not one more step fits, the end is here, and there is nothing left to plan.
+        fits = self._deadline - now > seconds_per_step
+        if astray and fits and state.global_step < total and now - self._planned_at > AGAIN_SECONDS:
             return self.plan(state, scheduler, seconds_per_step)
         return total
 

@@ -184,7 +184,12 @@ def test_run_that_slows_down_is_planned_anew_and_its_rate_ends_at_nothing_in_tim
 
 def test_budget_is_over_when_only_the_reserve_is_left() -> None:
     began = time.monotonic() - 50
-    assert TimeBudget(60.0, began, 11.0, {}).is_over()
+    over = TimeBudget(60.0, began, 11.0, {})
+    state: Any = SimpleNamespace(global_step=5, max_steps=100)
+    assert over.is_over()
+    # Nothing is planned for a time that is over: what the last step said of the rest stands.
+    assert over.keep_to(state, None, 0.5) == 100
+    assert over.planned == []
     assert not TimeBudget(60.0, began, 5.0, {}).is_over()
 
 
