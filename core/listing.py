@@ -15,7 +15,7 @@ from core.losses import LOSSES
 from core.places import Places
 from core.recipes import RECIPES
 from core.run_store import list_runs
-from core.runs import RunFolder, Status
+from core.runs import RunFolder, Status, spearman_of
 
 
 def list_rows(what: str, runs_dir: Path) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def _columns(spec: object, names: str) -> dict[str, Any]:
 
 def _run_row(run: RunFolder, status: Status) -> dict[str, Any]:
     config = read_json(run.path / "config.json") or {}
-    spearman = run.spearman("after")
+    spearman = spearman_of(run.yardstick("after")[1])
     return {
         "run": run.id,
         "state": status.state,

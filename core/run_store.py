@@ -1,10 +1,11 @@
 """The runs folder: how a run is made in it, found by its id, listed and removed."""
 
-import dataclasses
+import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.config import TRAINING_KINDS, RunConfig
@@ -78,7 +79,7 @@ def create_folder(path: Path, config: RunConfig, data_dir: Path | None, by_hand:
             by_hand=by_hand,
             owner=owner_of_shelf(runs_dir),
         )
-        write_json(beside / "status.json", dataclasses.asdict(status))
+        write_json(beside / "status.json", asdict(status))
         beside.replace(path)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
@@ -131,36 +132,50 @@ def iter_runs(runs_dir: Path) -> Iterator[RunFolder]:
 
 def list_runs(runs_dir: Path, kinds: tuple[str, ...] = TRAINING_KINDS) -> list[tuple[RunFolder, Status]]:
     """Return the readable runs of some kinds with their status, newest first."""
-    read = ((run, _status_and_kind(run)) for run in iter_runs(runs_dir))
-    listed = [(run, known[0]) for run, known in read if known is not None and known[1] in kinds]
+    try:
+        with os.scandir(runs_dir) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    known = (_look_at(runs_dir, name) for name in names)
+    listed = [(each.run, each.status) for each in known if each is not None and each.kind in kinds]
     # Names hold the second only: runs of one chain are told apart by their place in the queue.
     return sorted(listed, key=lambda one: (one[1].created, one[1].rank), reverse=True)
 
 
-# What has ended stays as it is until it is resumed, and many pages look at all runs every second: it is read once.
-_ended: dict[Path, tuple[tuple[int, int, int], Status, str]] = {}
+@dataclass(frozen=True)
+class _Known:
+    """What was read of a run, and of which file."""
+
+    mark: tuple[int, int, int]
+    run: RunFolder
+    status: Status
+    kind: str
+
+
+# Many pages look at all runs every second; a status is replaced as a whole, so what it says is read once of each file.
+_known: dict[str, _Known] = {}
 MOST_KNOWN = 4096
 
 
-def _status_and_kind(run: RunFolder) -> tuple[Status, str] | None:
+def _look_at(runs_dir: Path, name: str) -> _Known | None:
     """Return a run's status and what kind of work it is, or None where one of the two cannot be read."""
+    path = f"{runs_dir}/{name}"
     try:
-        facts = (run.path / "status.json").stat()
-    except FileNotFoundError:
+        facts = os.stat(f"{path}/status.json")  # noqa: PTH116  to make a path of parts takes longer than to look
+    except (FileNotFoundError, NotADirectoryError):
         return None
     mark = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
-    known = _ended.get(run.path)
-    if known is not None and known[0] == mark:
-        return known[1:]
+    if (known := _known.get(path)) is not None and known.mark == mark:
+        return known
+    run = RunFolder(runs_dir / name)
     status, config = run.status(), read_json(run.path / "config.json")
     if status is None or not isinstance(config, dict):
         return None
-    kind = str(config.get("kind"))
-    if status.is_final:
-        if len(_ended) >= MOST_KNOWN:
-            _ended.clear()
-        _ended[run.path] = mark, status, kind
-    return status, kind
+    if len(_known) >= MOST_KNOWN:
+        _known.clear()
+    known = _known[path] = _Known(mark, run, status, str(config.get("kind")))
+    return known
 
 
 def delete_run(run: RunFolder) -> None:

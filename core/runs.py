@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ def short_name(run_id: str, runs_dir: Path | None = None) -> str:
     config = (read_json(runs_dir / run_id / "config.json") if runs_dir else None) or {}
     made_by = config.get("recipe") or "own settings" if runs_dir else ""
     return f"{made_by} {run_id[:6]}".strip()
+
+
+def spearman_of(figures: Mapping[str, float]) -> float | None:
+    """Return a yardstick's Spearman: of cosines, or of a cross-encoder's scores; None where there are no figures."""
+    return figures.get("spearman_cosine", figures.get("spearman"))
 
 
 @dataclass(frozen=True)
@@ -180,11 +186,6 @@ class RunFolder:
         scores = self.scores(which).items()
         found = ((data, figures) for data, figures in scores if data != HELD_OUT and SPEARMAN & figures.keys())
         return next(found, ("", {}))
-
-    def spearman(self, which: str) -> float | None:
-        """Return the yardstick's Spearman: of cosines, or of a cross-encoder's scores; None before it is scored."""
-        _, figures = self.yardstick(which)
-        return figures.get("spearman_cosine", figures.get("spearman"))
 
     def last_log_lines(self, count: int = 8) -> list[str]:
         """Return the end of what the worker printed."""

@@ -63,15 +63,15 @@ def works(shown: dict[str, Any]) -> list[str]:
 
 
 def test_queue_shows_nothing_where_nothing_waits(studio: Studio) -> None:
-    assert queue_html(studio, None) == ""
+    assert queue_html(studio, read_queue(studio.runs_dir), None) == ""
     lone(studio).set_status(state="training")
-    assert queue_html(studio, None) == ""
+    assert queue_html(studio, read_queue(studio.runs_dir), None) == ""
 
 
 def test_queue_names_what_runs_and_what_waits_in_its_order(studio: Studio) -> None:
     runs = [lone(studio) for _ in range(3)]
     runs[0].set_status(state="training")
-    html = queue_html(studio, runs[2].id)
+    html = queue_html(studio, read_queue(studio.runs_dir), runs[2].id)
     assert "2 runs wait" in html and f"Now: {short_name(runs[0].id)} (training). The run that is shown has place 2." in html
     assert html.index(runs[1].id) < html.index(runs[2].id)
     disabled = [
@@ -82,7 +82,7 @@ def test_queue_names_what_runs_and_what_waits_in_its_order(studio: Studio) -> No
 
 def test_chain_can_be_removed_but_not_turned_round(studio: Studio) -> None:
     first, second = create_chain(studio.runs_dir, recipe_chain("augmented-sbert"), None)
-    html = queue_html(studio, None)
+    html = queue_html(studio, read_queue(studio.runs_dir), None)
     assert f"after {short_name(first.id)}" in html
     enabled = [
         part.partition('aria-label="')[2].partition('"')[0] for part in html.split("<button")[1:] if " disabled>" not in part
@@ -160,7 +160,7 @@ def test_table_shows_place_and_size_and_the_total_says_what_is_checkpoints(studi
     assert "Start one on the Train tab" in total_line(studio), "an empty list says what to do"
     with_checkpoint(lone(studio), state="done")
     lone(studio)
-    table = runs_table(studio)
+    table = runs_table(studio, read_queue(studio.runs_dir))
     assert list(table["State"]) == ["queued, 1 of 1", "done"]
     assert list(table["On disk"]) == ["< 0.1 MB", "3.0 MB"]
     assert "2 runs take 3.0 MB on disk, 3.0 MB of it checkpoints." in total_line(studio)

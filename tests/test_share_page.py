@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from core import explore_answers
 from core.config import build_config
+from core.queue import read_queue
 from core.run_store import create_run, list_runs
 from core.series import FollowedRun
 from core.sharing import write_bundle
@@ -72,7 +73,7 @@ def test_upload_is_opened_chosen_and_removed(studio: Studio, tmp_path: Path) -> 
     name = open_upload(studio, str(path))
     assert [run.id for run, _ in list_runs(studio.runs_dir)] == [name]
     assert not path.exists()
-    assert runs_table(studio)["State"].tolist() == ["done, from a file"]
+    assert runs_table(studio, read_queue(studio.runs_dir))["State"].tolist() == ["done, from a file"]
 
 
 def test_upload_that_is_no_run_is_refused_and_removed(studio: Studio, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 
 from core.launching import ensure_supervisor
+from core.queue import read_queue
 from core.recipes import RECIPES
 from ui.chain_view import next_in_chain, stages_view
 from ui.data_events import list_data, take_press, wire_data
@@ -35,6 +36,7 @@ from ui.runs_tab import (
     resume_chosen,
     runs_table,
     show_choice,
+    total_line,
 )
 from ui.share_events import wire_share
 from ui.studio import Studio, bound, tell_visitors
@@ -45,7 +47,7 @@ TITLE = (
     '<div class="studio-title"><h1>Contrastive Studio</h1><p>Make a text embedding model your own: choose a recipe, '
     "press Start training on the Train tab, then look at Evaluate and Explore.</p></div>"
 )
-RUN_OUTPUTS = 19
+RUN_OUTPUTS, CHOICE_BUTTONS = 19, 6
 
 
 def build_page(studio: Studio) -> gr.Blocks:
@@ -174,20 +176,25 @@ def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside
     if seen.chosen_is_final and mark.startswith(mark_of(name, False)):
         # It has ended under the person's eyes: go on with the run that follows it.
         seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
-    return (gr.skip(),) * RUN_OUTPUTS if seen.mark == mark else _runs_answer(studio, seen, (texts, beside), picked)
+    if seen.mark == mark:
+        return (gr.skip(),) * RUN_OUTPUTS
+    # Where none is picked its buttons are off already, and to say so again costs as much as half of the rest.
+    choice = show_choice(studio, picked) if picked else (total_line(studio), *(gr.skip(),) * CHOICE_BUTTONS)
+    return _runs_answer(studio, seen, (texts, beside), choice)
 
 
 def show_runs(studio: Studio, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
     """Return the runs as they are, the one that the page shows, and what can be done with the one picked on the Runs tab."""
-    return _runs_answer(studio, see_runs(studio, name), (texts, beside), picked)
+    return _runs_answer(studio, see_runs(studio, name), (texts, beside), show_choice(studio, picked))
 
 
-def _runs_answer(studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]], picked: str) -> tuple[Any, ...]:
+def _runs_answer(studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]], choice: tuple[Any, ...]) -> tuple[Any, ...]:
     can_end = gr.update(interactive=not seen.chosen_is_final)
     chosen = seen.chosen or ""
+    queue = read_queue(studio.runs_dir)
     return (
         seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
-        runs_table(studio), map_value(chosen, *explored, seen.mark), stages_view(studio, chosen), chosen,
-        gr.update(choices=model_choices(studio)), queue_html(studio, chosen), how_far(studio),
-        *show_choice(studio, picked),
+        runs_table(studio, queue), map_value(chosen, *explored, seen.mark), stages_view(studio, chosen), chosen,
+        gr.update(choices=model_choices(studio)), queue_html(studio, queue, chosen), how_far(studio),
+        *choice,
     )  # fmt: skip

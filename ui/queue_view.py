@@ -10,7 +10,7 @@ import gradio as gr
 from core.errors import StudioError, one_sentence
 from core.files import read_json
 from core.launching import ensure_supervisor
-from core.queue import Listed, Queue, move, read_queue, remove
+from core.queue import Listed, Queue, move, remove
 from core.runs import RunFolder
 from ui.drawn import build_drawn
 from ui.html import hint
@@ -25,9 +25,8 @@ def build_queue() -> gr.HTML:
     return build_drawn("queue")
 
 
-def queue_html(studio: Studio, shown: str | None) -> str:
+def queue_html(studio: Studio, queue: Queue, shown: str | None) -> str:
     """Return what runs and what waits, in its order, the run that the page shows in bold; nothing where nothing waits."""
-    queue = read_queue(studio.runs_dir)
     if not queue.waiting:
         return ""
     working = [f"{_called(studio, run)} ({status.state})" for run, status in queue.working]

@@ -13,9 +13,9 @@ from core.disk_use import disk_use, free_checkpoints, megabytes, why_not_free
 from core.errors import StudioError, one_sentence
 from core.files import read_json
 from core.launching import ensure_supervisor
-from core.queue import Queue, has_checkpoint, ran_out_of_memory, read_queue, resume, why_not_resume
+from core.queue import Queue, has_checkpoint, ran_out_of_memory, resume, why_not_resume
 from core.run_store import delete_run, list_runs
-from core.runs import RunFolder, Status
+from core.runs import RunFolder, Status, spearman_of
 from core.uploads import list_uploads
 from ui.experiment_view import ExperimentsBlock, build_experiments
 from ui.html import empty, hint
@@ -77,16 +77,17 @@ def build_runs_tab(studio: Studio) -> RunsTab:
     return RunsTab(table, total, chosen, open_button, again, duplicate, free, delete, really, why, share, experiments)
 
 
-def runs_table(studio: Studio) -> pd.DataFrame:
+def runs_table(studio: Studio, queue: Queue) -> pd.DataFrame:
     """Return every training run, newest first; the scores are Spearman of the cosines."""
-    listed = list_runs(studio.runs_dir)
-    queue, uploads = read_queue(studio.runs_dir), {upload.data: upload.name for upload in list_uploads(studio.runs_dir)}
-    return pd.DataFrame([_row(run, status, queue, uploads) for run, status in listed], columns=COLUMNS)
+    uploads = {upload.data: upload.name for upload in list_uploads(studio.runs_dir)}
+    rows = [_row(run, status, queue, uploads) for run, status in list_runs(studio.runs_dir)]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _row(run: RunFolder, status: Status, queue: Queue, uploads: Mapping[str, str]) -> list[str]:
     config = read_json(run.path / "config.json") or {}
-    data = run.yardstick("before")[0] or run.yardstick("after")[0]
+    (data_before, before), (data_after, after) = run.yardstick("before"), run.yardstick("after")
+    data = data_before or data_after
     seconds = f"{(status.finished or time.time()) - status.started:.0f} s" if status.started else ""
     place = queue.place(run.id)
     return [
@@ -94,13 +95,14 @@ def _row(run: RunFolder, status: Status, queue: Queue, uploads: Mapping[str, str
         f"queued, {place} of {len(queue.waiting)}" if place else f"{status.state}{', from a file' if status.opened_from else ''}",
         str(config.get("recipe") or "own settings"),
         f"{config.get('base_model', '')} on {uploads.get(data_id := str(config.get('data', '')), data_id)}",
-        f"{_score(run.spearman('before'))} → {_score(run.spearman('after'))} on {data.replace('/', ' ')}" if data else "",
+        f"{_score(before)} → {_score(after)} on {data.replace('/', ' ')}" if data else "",
         seconds,
         megabytes(disk_use(run, status).total_bytes),
     ]
 
 
-def _score(figure: float | None) -> str:
+def _score(figures: Mapping[str, float]) -> str:
+    figure = spearman_of(figures)
     return f"{figure:.4f}" if figure is not None else "–"
 
 
