@@ -47,17 +47,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that takes a connection and never says a word, as a network that swallows packets looks from here."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield listening.getsockname()[1]
-
-
-@pytest.fixture
-def asked_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """When a Hub that never says a word was asked, on the monotonic clock."""
+def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """When it was asked, on the monotonic clock: it takes a connection and never says a word, as a network that loses them."""
     moments: list[float] = []
     held: list[socket.socket] = []
 
@@ -152,8 +143,8 @@ def test_fault_of_the_hub_becomes_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_silent_network_is_said_within_five_seconds(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent_port}")
+@pytest.mark.usefixtures("silent_hub")
+def test_silent_network_is_said_within_five_seconds() -> None:
     began = time.monotonic()
     with pytest.raises(DataError, match="does not answer; check the network"):
         check_reachable()
@@ -166,10 +157,10 @@ def test_hub_that_answers_anything_is_reachable(hub: str) -> None:
 
 @pytest.mark.parametrize("command", [("fetch", "stsb"), ("train", "quick-demo", "--set", "data=hub:owner/name")])
 def test_command_without_a_network_ends_with_a_sentence_in_time(
-    runs_dir: Path, asked_at: list[float], command: tuple[str, ...]
+    runs_dir: Path, silent_hub: list[float], command: tuple[str, ...]
 ) -> None:
     done = run_core(*command, "--runs-dir", str(runs_dir))
-    assert time.monotonic() - asked_at[0] < 5, "from the question on"
+    assert time.monotonic() - silent_hub[0] < 5, "from the question on"
     assert (done.returncode, done.stdout) == (2, "")
     assert "does not answer; check the network" in done.stderr.splitlines()[-1]
     assert not any(path for path in runs_dir.iterdir() if not path.name.startswith(".")), "no run was made"

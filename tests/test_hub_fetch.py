@@ -22,7 +22,7 @@ from core.run_store import create_folder
 from core.visitors import new_token, owner_of, shelf_of
 from tests.small_models import write_sentence_model
 from tests.test_hub import hub as hub
-from tests.test_hub import silent_port as silent_port
+from tests.test_hub import silent_hub as silent_hub
 from tests.test_hub_models import cache as cache
 from tests.test_hub_models import plain as plain
 
@@ -203,10 +203,8 @@ def test_half_a_file_is_not_taken_for_the_model(hub: str, tmp_path: Path, plain:
     assert list(tmp_path.glob(".here.part/.cache/*.incomplete")), "what came is kept"
 
 
-def test_silent_network_is_said_before_anything_is_made(
-    silent_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent_port}")
+@pytest.mark.usefixtures("silent_hub")
+def test_silent_network_is_said_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not answer; check the network"):
         download(HubModel("owner/name"), tmp_path / "here", Told())
     assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []

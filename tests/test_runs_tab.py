@@ -24,7 +24,7 @@ from tests.conftest import wait_for, write_small_data
 from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
 from tests.test_supervisor import LONG, demo
 from ui.duplicate import Duplicate, duplicate
-from ui.layout import RUN_OUTPUTS, look_at_runs, show_runs
+from ui.layout import CHOICE_BUTTONS, RUN_OUTPUTS, look_at_runs, show_runs
 from ui.news import BUSY_MS, IDLE_MS, has_news
 from ui.queue_view import press_in_queue, queue_html
 from ui.run_form import FORM_KEYS, change_form
@@ -105,7 +105,11 @@ def test_look_writes_to_every_output_and_sees_a_change_of_order(studio: Studio) 
     runs = [lone(studio) for _ in range(2)]
     seen = show_runs(studio, None, "", [], "")
     assert len(seen) == RUN_OUTPUTS
-    assert look_at_runs(studio, seen[0], runs[0].id, "", [], "") != (gr.skip(),) * RUN_OUTPUTS
+    looked = look_at_runs(studio, seen[0], runs[0].id, "", [], "")
+    assert looked != (gr.skip(),) * RUN_OUTPUTS
+    assert looked[-CHOICE_BUTTONS:] == (gr.skip(),) * CHOICE_BUTTONS, "none is picked, so they are off already"
+    picked = look_at_runs(studio, seen[0], runs[0].id, "", [], runs[1].id)
+    assert picked[-CHOICE_BUTTONS:] == show_choice(studio, runs[1].id)[1:]
     assert has_news(studio, [seen[0], None]) == {"news": False, "wait": BUSY_MS}
     assert has_news(studio, [seen[0], runs[0].id])["news"] and not has_news(studio, [seen[0], runs[1].id])["news"]
     ranks = [run.status().rank for run in runs]  # type: ignore[union-attr]

@@ -178,7 +178,7 @@ def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside
         seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
     if seen.mark == mark:
         return (gr.skip(),) * RUN_OUTPUTS
-    # Where none is picked its buttons are off already, and to say so again costs as much as half of the rest.
+    # Where none is picked its buttons are off already; Gradio would make each component anew to say so again.
     choice = show_choice(studio, picked) if picked else (total_line(studio), *(gr.skip(),) * CHOICE_BUTTONS)
     return _runs_answer(studio, seen, (texts, beside), choice)
 
