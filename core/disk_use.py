@@ -13,8 +13,8 @@ from core.runs import RunFolder, Status
 MEGABYTE = 1e6
 CHECKPOINTS = "checkpoints"
 MOST_REMEMBERED = 4096
-# Whatever a run's size depends on once it has ended changes one of these.
-MARKED = ("status.json", CHECKPOINTS, "snapshots", "model", ".")
+# Whatever is told of a run that has ended, its size too, changes one of these.
+MARKED = ("status.json", "scores", CHECKPOINTS, "snapshots", "model", ".")
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class DiskUse:
 
 def disk_use(run: RunFolder, status: Status) -> DiskUse:
     """Return what a run takes; one that has ended is walked through again only when its folder changed."""
-    return _remembered(run.path, _mark(run.path)) if status.is_final else _measure(run.path)
+    return _remembered(run.path, last_changes(run)) if status.is_final else _measure(run.path)
 
 
-def _mark(path: Path) -> tuple[int, ...]:
-    return tuple(_changed_ns(path / name) for name in MARKED)
+def last_changes(run: RunFolder) -> tuple[int, ...]:
+    """Return when the parts of a run's folder were changed, in nanoseconds; as long as they are the same, so is an ended run."""
+    return tuple(_changed_ns(run.path / name) for name in MARKED)
 
 
 def _changed_ns(path: Path) -> int:
@@ -42,7 +43,7 @@ def _changed_ns(path: Path) -> int:
 
 
 @functools.lru_cache(maxsize=MOST_REMEMBERED)
-def _remembered(path: Path, _mark: tuple[int, ...]) -> DiskUse:
+def _remembered(path: Path, _changes: tuple[int, ...]) -> DiskUse:
     return _measure(path)
 
 

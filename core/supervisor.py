@@ -2,11 +2,8 @@
 
 import argparse
 import contextlib
-import gc
-import importlib
 import os
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +15,7 @@ from core.jobs import JOB_FOLDERS
 from core.launching import NEED_TORCH, OFFLINE, changes_for, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
 from core.locks import lock
 from core.memory_events import memory_kills
+from core.preloading import PRELOADED, Libraries
 from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.run_store import iter_runs
 from core.runs import RunFolder, Status
@@ -28,9 +26,6 @@ TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
 KILL_AFTER_SECONDS = 3.0
 SILENT_SECONDS = 60.0
-PRELOADED = (
-    "torch", "sentence_transformers", "datasets", "accelerate", "pandas", "core.worker", "core.training", "core.cross_training",
-)  # fmt: skip
 # How a process ends that the kernel, or somebody, killed.
 KILLED = -9
 
@@ -41,8 +36,7 @@ class Supervisor:
     def __init__(self, runs_dir: Path, fork: bool) -> None:
         self.runs_dir = runs_dir
         self.fork = fork
-        self.ready = threading.Event()
-        self.broken = ""
+        self.libraries = Libraries(PRELOADED if fork else ())
         self.desk = DeskKeeper(runs_dir, fork)
         self.sweeper = Sweeper(runs_dir)
         self.children: dict[Path, Child] = {}
@@ -51,22 +45,6 @@ class Supervisor:
         self._heard: dict[Path, tuple[float | None, float]] = {}
         self._known_final: dict[Path, tuple[int, int]] = {}
         self._busy_until = time.monotonic() + IDLE_SECONDS
-
-    def preload(self) -> None:
-        """Import what workers need, once; imports only, so that a fork finds no thread and no CUDA context."""
-        try:
-            for name in PRELOADED if self.fork else ():
-                importlib.import_module(name)
-            # What is loaded now stays: a worker's garbage collector, which the trainer calls before its first step,
-            # then neither walks it (0.3 s) nor copies its pages.
-            gc.freeze()
-        except Exception as error:
-            # A broken library raises whatever it likes; the run has to say so in place of waiting for ever.
-            name = getattr(error, "name", None) or type(error).__name__
-            self.broken = f"The libraries cannot be loaded ({name}); run pip install -r requirements.txt and start again."
-            raise
-        finally:
-            self.ready.set()
 
     def open_runs(self) -> list[tuple[RunFolder, Status]]:
         """Return the runs that are queued or working; a final one is read again only when its status changed."""
@@ -99,11 +77,11 @@ class Supervisor:
         taken = {lane_of(run) for run, status in open_runs if status.is_working or run.path in self.children}
         for _, run in sorted(waiting, key=lambda one: one[0]):
             lane = lane_of(run)
-            if lane not in taken and (self.ready.is_set() or lane not in NEED_TORCH):
+            if lane not in taken and (self.libraries.are_ready() or lane not in NEED_TORCH):
                 taken.add(lane)
                 self.start(run, lane)
-        if self.ready.is_set():
-            self.desk.look(self.broken, any(status.is_working for _, status in open_runs))
+        if self.libraries.are_ready():
+            self.desk.look(self.libraries.broken, any(status.is_working for _, status in open_runs))
         if open_runs or self.children or self.desk.child or self._wanted():
             self._busy_until = time.monotonic() + IDLE_SECONDS
 
@@ -203,9 +181,9 @@ class Supervisor:
         """
         self._memory_kills[run.path] = memory_kills()
         together, online = processes_of(run), may_ask_the_hub(run)
-        if lane in NEED_TORCH and self.broken:
-            _finish(run, "failed", self.broken, {"kind": "machine", "message": self.broken})
-        elif self.fork and self.ready.is_set() and not self.broken and together == 1 and not online:
+        if lane in NEED_TORCH and self.libraries.broken:
+            _finish(run, "failed", self.libraries.broken, {"kind": "machine", "message": self.libraries.broken})
+        elif self.fork and self.libraries.are_ready() and not self.libraries.broken and together == 1 and not online:
             from core import worker  # noqa: PLC0415  the supervisor has to serve before torch is there
 
             self.children[run.path] = fork_child(lambda: worker.main(run.path))
@@ -230,11 +208,9 @@ def main() -> int:
     # A forked worker must not hold the lock when this process dies.
     os.register_at_fork(after_in_child=held.close)
     os.environ |= OFFLINE
-    # Threads that spin while they wait for each other take the cores from the page, and from whatever else runs.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     write_json(runs_dir / ".supervisor.json", {"pid": os.getpid(), "started": start_time(os.getpid())})
     supervisor = Supervisor(runs_dir, forks_here())
-    threading.Thread(target=supervisor.preload, name="preload", daemon=True).start()
+    supervisor.libraries.load_beside()
     while not supervisor.is_idle() and runs_dir.is_dir():
         try:
             supervisor.tick()

@@ -42,10 +42,10 @@ def load(kind: str) -> None:
     """Import it all, so that a fork finds it, and nothing to look through for garbage."""
     names = list(LIBRARIES[kind])
     if kind == SUPERVISOR:
-        from core import supervisor
+        from core.preloading import PRELOADED, set_before
 
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        names += supervisor.PRELOADED
+        set_before()
+        names += PRELOADED
     for name in names:
         importlib.import_module(name)
     gc.freeze()

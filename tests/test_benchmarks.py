@@ -30,6 +30,7 @@ from core.launching import may_ask_the_hub
 from core.measuring_work import measure
 from core.models import build_random_minilm, build_static_minilm, load_plain
 from core.places import Places
+from core.preloading import Libraries
 from core.run_log import RunLog
 from core.run_store import create_run, delete_run
 from core.runs import RunFolder
@@ -339,7 +340,8 @@ def test_only_work_that_was_allowed_to_is_online(places: Places, monkeypatch: py
     monkeypatch.setattr("core.supervisor.fork_child", lambda work: started.update(forked=True))
     assert places.runs_dir is not None
     supervisor = Supervisor(places.runs_dir, fork=True)
-    supervisor.ready.set()
+    supervisor.libraries = Libraries(())
+    supervisor.libraries.load()
     online, usual = asked("SICK-R", places, online=True), asked("SICK-R", places)
     assert online.path != usual.path
     assert (may_ask_the_hub(online), may_ask_the_hub(usual)) == (True, False)

@@ -25,7 +25,7 @@ class RecordingSupervisor(Supervisor):
     def __init__(self, runs_dir: Path) -> None:
         super().__init__(runs_dir, fork=False)
         self.begun: list[str] = []
-        self.ready.set()
+        self.libraries.load()
 
     def start(self, run: RunFolder, lane: str) -> None:
         self.begun.append(run.id)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client
@@ -58,6 +59,17 @@ def test_whole_run_is_driven_and_belongs_to_its_token_alone(client: Client) -> N
             ask(client, "embed", texts=["one"], model=f"run:{run}", token=stranger)
     stopped = ask(client, "stop", run=other["run"], token=other["token"])
     assert stopped["state"] not in ("failed", "interrupted")
+
+
+def test_server_describes_no_page_so_that_it_could_be_passed_on(client: Client) -> None:
+    base, links = f"{client.src.rstrip('/')}/gradio_api", set()
+    named = next(each["id"] for each in client.config["dependencies"] if each["api_name"] == "name_recipe")
+    for recipe in ("quick-demo", "tsdae"):
+        page = {"session_hash": f"page-{recipe}"}
+        told = httpx.post(f"{base}/run/predict", json={"fn_index": named, "data": [recipe, None], **page}, timeout=30).json()
+        assert told["data"][1]["choices"]
+        links.add(httpx.get(f"{base}/deep_link", params=page, timeout=30).text)
+    assert len(links) == 1, "two pages that show different things were written down for a link"
 
 
 def test_tools_are_the_five_endpoints_and_drive_a_whole_run(client: Client) -> None:

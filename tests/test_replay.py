@@ -133,7 +133,7 @@ def test_no_worker_starts_for_it(files: Files, elsewhere: Path, tmp_path: Path) 
     told = opened.status()
     assert told is not None and told.state == "interrupted" and "had not ended" in told.detail
     supervisor = Supervisor(elsewhere, fork=False)
-    supervisor.ready.set()
+    supervisor.libraries.load()
     assert supervisor.open_runs() == []
     supervisor.tick()
     assert not supervisor.children and opened.status() == told

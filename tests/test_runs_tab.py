@@ -28,9 +28,12 @@ from ui.layout import CHOICE_BUTTONS, RUN_OUTPUTS, look_at_runs, show_runs
 from ui.news import BUSY_MS, IDLE_MS, has_news
 from ui.queue_view import press_in_queue, queue_html
 from ui.run_form import FORM_KEYS, change_form
-from ui.runs_tab import RESUME, RESUME_HALF, delete_chosen, free_chosen, runs_table, show_choice, total_line
+from ui.runs_tab import COLUMNS, RESUME, RESUME_HALF, delete_chosen, free_chosen, runs_table, show_choice, total_line
 from ui.studio import Studio
 from ui.train_tab import start_training
+
+# Where a look writes to the buttons that end a run, and to the models to choose from.
+STOP, CANCEL, MODELS = 2, 3, 9
 
 
 @pytest.fixture
@@ -165,9 +168,41 @@ def test_table_shows_place_and_size_and_the_total_says_what_is_checkpoints(studi
     with_checkpoint(lone(studio), state="done")
     lone(studio)
     table = runs_table(studio, read_queue(studio.runs_dir))
-    assert list(table["State"]) == ["queued, 1 of 1", "done"]
-    assert list(table["On disk"]) == ["< 0.1 MB", "3.0 MB"]
+    assert [row[COLUMNS.index("State")] for row in table] == ["queued, 1 of 1", "done"]
+    assert [row[COLUMNS.index("On disk")] for row in table] == ["< 0.1 MB", "3.0 MB"]
     assert "2 runs take 3.0 MB on disk, 3.0 MB of it checkpoints." in total_line(studio)
+
+
+def test_row_of_an_ended_run_is_read_anew_where_it_changed(studio: Studio) -> None:
+    def scores() -> str:
+        return runs_table(studio, read_queue(studio.runs_dir))[0][COLUMNS.index("Spearman")]
+
+    run = lone(studio)
+    run.set_status(state="done")
+    assert scores() == ""
+    write_json(run.path / "scores" / "sts.before.json", {"data": "sample/validation", "figures": {"spearman_cosine": 0.5}})
+    assert scores() == "0.5000 → – on sample validation"
+    write_json(run.path / "scores" / "sts.after.json", {"data": "sample/validation", "figures": {"spearman_cosine": 0.75}})
+    assert scores() == "0.5000 → 0.7500 on sample validation"
+
+
+def test_look_leaves_alone_what_the_page_shows_already(studio: Studio) -> None:
+    def left_alone(looked: tuple[Any, ...]) -> list[bool]:
+        return [looked[place] == gr.skip() for place in (STOP, CANCEL, MODELS)]
+
+    run = lone(studio)
+    run.set_status(state="training")
+    mark = show_runs(studio, run.id, "", [], "")[0]
+    run.set_status(detail="20 steps")
+    looked = look_at_runs(studio, mark, run.id, "", [], "")
+    assert looked[0] != mark and left_alone(looked) == [True, True, True]
+    run.set_status(state="saving", has_model=True)
+    looked = look_at_runs(studio, looked[0], run.id, "", [], "")
+    assert left_alone(looked) == [True, True, False] and looked[MODELS]["choices"][-1][1] == f"run:{run.id}"
+    run.set_status(state="done")
+    looked = look_at_runs(studio, looked[0], run.id, "", [], "")
+    assert left_alone(looked) == [False, False, True] and not looked[STOP]["interactive"] and not looked[CANCEL]["interactive"]
+    assert left_alone(look_at_runs(studio, "of an earlier version", run.id, "", [], "")) == [False, False, False]
 
 
 def test_working_run_is_not_deleted_from_the_page(studio: Studio) -> None:

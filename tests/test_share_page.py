@@ -73,7 +73,7 @@ def test_upload_is_opened_chosen_and_removed(studio: Studio, tmp_path: Path) -> 
     name = open_upload(studio, str(path))
     assert [run.id for run, _ in list_runs(studio.runs_dir)] == [name]
     assert not path.exists()
-    assert runs_table(studio, read_queue(studio.runs_dir))["State"].tolist() == ["done, from a file"]
+    assert [row[1] for row in runs_table(studio, read_queue(studio.runs_dir))] == ["done, from a file"]
 
 
 def test_upload_that_is_no_run_is_refused_and_removed(studio: Studio, tmp_path: Path) -> None:

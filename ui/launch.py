@@ -15,6 +15,7 @@ from core.hosting import is_hosted
 from ui.layout import build_page
 from ui.live import PLOTLY_JS
 from ui.packed import Packed
+from ui.sessions import with_sessions
 from ui.signing_in import ACCOUNTS_FILE, SignedIn, sign_in, wanted_accounts
 from ui.studio import Studio
 from ui.theme import CSS, THEME
@@ -22,9 +23,9 @@ from ui.visitors import HEAD
 
 ALIVE_SECONDS = 10.0
 DEFAULT_PORT = 7860
-# Pages that Gradio remembers, half a megabyte each and more; the one that was silent for longest is forgotten first, and an open
-# page asks every other second.
-MOST_PAGES = 200
+# Pages that are remembered, a tenth of a megabyte each and more; the one that was silent for longest is forgotten first, and an
+# open page asks every other second.
+MOST_PAGES = 400
 # Elsewhere than on Windows Gradio looks a thousand times a second whether an event waits and may begin, which keeps a tenth of a
 # core busy while nobody does anything.
 LOOK_SECONDS = 0.02
@@ -55,7 +56,10 @@ def launch(studio: Studio) -> gr.Blocks:
         max_file_size="200mb", mcp_server=True,
         state_session_capacity=MOST_PAGES,
         auth=sign_in(accounts) if accounts else None,  # type: ignore[arg-type]
-        app_kwargs={"middleware": [Middleware(SignedIn, accounts) if accounts else Middleware(Packed, PLOTLY_JS)]},
+        app_kwargs={
+            "middleware": [Middleware(SignedIn, accounts) if accounts else Middleware(Packed, PLOTLY_JS)],
+            "lifespan": with_sessions,
+        },
     )  # fmt: skip
     return page
 

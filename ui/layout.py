@@ -38,6 +38,7 @@ from ui.runs_tab import (
     show_choice,
     total_line,
 )
+from ui.sessions import Answering
 from ui.share_events import wire_share
 from ui.studio import Studio, bound, tell_visitors
 from ui.train_tab import build_train_tab, cancel_training, stop_training
@@ -52,7 +53,7 @@ RUN_OUTPUTS, CHOICE_BUTTONS = 19, 6
 
 def build_page(studio: Studio) -> gr.Blocks:
     """Lay out the whole page and wire it."""
-    blocks = gr.Blocks(title="Contrastive Studio", delete_cache=(3600, 86400))
+    blocks = Answering(title="Contrastive Studio", delete_cache=(3600, 86400))
     with blocks:
         visitor = build_visitor(studio)
         page = _lay_out(studio)
@@ -167,7 +168,8 @@ def _wire_choice(studio: Studio, page: Page, look: dict[str, Any]) -> None:
 def open_page(studio: Studio, recipe: str) -> tuple[Any, ...]:
     """Fill a page that was just opened: the form from its recipe, the run that goes on or else the latest."""
     ensure_supervisor(studio.runs_dir)
-    return (*choose_recipe(studio, recipe, {}), *show_runs(studio, None, PROBES, [], ""))
+    runs = _runs_answer(studio, see_runs(studio, None), (PROBES, []), _choice_as_is(studio, ""))
+    return (*choose_recipe(studio, recipe, {}), *runs)
 
 
 def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
@@ -178,9 +180,7 @@ def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside
         seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
     if seen.mark == mark:
         return (gr.skip(),) * RUN_OUTPUTS
-    # Where none is picked its buttons are off already; Gradio would make each component anew to say so again.
-    choice = show_choice(studio, picked) if picked else (total_line(studio), *(gr.skip(),) * CHOICE_BUTTONS)
-    return _runs_answer(studio, seen, (texts, beside), choice)
+    return _runs_answer(studio, seen, (texts, beside), _choice_as_is(studio, picked), mark)
 
 
 def show_runs(studio: Studio, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
@@ -188,13 +188,23 @@ def show_runs(studio: Studio, name: str | None, texts: str, beside: list[str], p
     return _runs_answer(studio, see_runs(studio, name), (texts, beside), show_choice(studio, picked))
 
 
-def _runs_answer(studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]], choice: tuple[Any, ...]) -> tuple[Any, ...]:
-    can_end = gr.update(interactive=not seen.chosen_is_final)
+def _choice_as_is(studio: Studio, picked: str) -> tuple[Any, ...]:
+    """Return what can be done with the picked run; where none is, its buttons are off already and left so."""
+    return show_choice(studio, picked) if picked else (total_line(studio), *(gr.skip(),) * CHOICE_BUTTONS)
+
+
+def _runs_answer(
+    studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]], choice: tuple[Any, ...], before: str = ""
+) -> tuple[Any, ...]:
+    """Write the runs to the page, but for buttons and models that it shows already, as its mark `before` says."""
+    is_known = before.startswith(mark_of(seen.chosen, seen.chosen_is_final))
+    can_end = gr.skip() if is_known else gr.update(interactive=not seen.chosen_is_final)
+    models = gr.skip() if seen.made in before.split() else gr.update(choices=model_choices(studio))
     chosen = seen.chosen or ""
     queue = read_queue(studio.runs_dir)
     return (
         seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
         runs_table(studio, queue), map_value(chosen, *explored, seen.mark), stages_view(studio, chosen), chosen,
-        gr.update(choices=model_choices(studio)), queue_html(studio, queue, chosen), how_far(studio),
+        models, queue_html(studio, queue, chosen), how_far(studio),
         *choice,
     )  # fmt: skip

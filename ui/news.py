@@ -26,11 +26,15 @@ BUSY_MS, IDLE_MS = 1000, 2000
 
 @dataclass(frozen=True)
 class RunsSeen:
-    """The runs at one look: the one to show, all of them, and a text that changes when anything on the page would."""
+    """The runs at one look: the one to show, all of them, and a text that changes when anything on the page would.
+
+    `made` is the part of it that changes with the models to choose from.
+    """
 
     chosen: str | None
     chosen_is_final: bool
     choices: list[tuple[str, str]]
+    made: str
     mark: str
     is_busy: bool
 
@@ -72,8 +76,13 @@ def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     is_final = chosen is None or states[chosen].is_final
     # The detail as well: the stages of a chain are told by it.
     detail = "" if chosen is None else states[chosen].detail
-    shown = hashlib.sha256(repr((choices, scored, detail)).encode()).hexdigest()[:16]
-    return RunsSeen(chosen, is_final, choices, f"{mark_of(chosen, is_final)}{shown}", waits or bool(going))
+    made = _digest([run for run, status in states.items() if status.has_model])
+    shown = _digest((choices, scored, detail))
+    return RunsSeen(chosen, is_final, choices, made, f"{mark_of(chosen, is_final)}{made} {shown}", waits or bool(going))
+
+
+def _digest(seen: Any) -> str:
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
 def mark_of(chosen: str | None, is_final: bool) -> str:

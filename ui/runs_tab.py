@@ -1,5 +1,6 @@
 """The Runs tab: every run, what it takes on the disk, and what can be done with the chosen one."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,9 +8,8 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
-from core.disk_use import disk_use, free_checkpoints, megabytes, why_not_free
+from core.disk_use import MOST_REMEMBERED, disk_use, free_checkpoints, last_changes, megabytes, why_not_free
 from core.errors import StudioError, one_sentence
 from core.files import read_json
 from core.launching import ensure_supervisor
@@ -77,28 +77,39 @@ def build_runs_tab(studio: Studio) -> RunsTab:
     return RunsTab(table, total, chosen, open_button, again, duplicate, free, delete, really, why, share, experiments)
 
 
-def runs_table(studio: Studio, queue: Queue) -> pd.DataFrame:
+def runs_table(studio: Studio, queue: Queue) -> list[list[str]]:
     """Return every training run, newest first; the scores are Spearman of the cosines."""
     uploads = {upload.data: upload.name for upload in list_uploads(studio.runs_dir)}
-    rows = [_row(run, status, queue, uploads) for run, status in list_runs(studio.runs_dir)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return [_row(run, status, queue, uploads) for run, status in list_runs(studio.runs_dir)]
 
 
 def _row(run: RunFolder, status: Status, queue: Queue, uploads: Mapping[str, str]) -> list[str]:
-    config = read_json(run.path / "config.json") or {}
-    (data_before, before), (data_after, after) = run.yardstick("before"), run.yardstick("after")
-    data = data_before or data_after
+    recipe, model, data, scores = _of_ended(run, last_changes(run)) if status.is_final else _asked_and_scored(run)
     seconds = f"{(status.finished or time.time()) - status.started:.0f} s" if status.started else ""
     place = queue.place(run.id)
     return [
         run.id,
         f"queued, {place} of {len(queue.waiting)}" if place else f"{status.state}{', from a file' if status.opened_from else ''}",
-        str(config.get("recipe") or "own settings"),
-        f"{config.get('base_model', '')} on {uploads.get(data_id := str(config.get('data', '')), data_id)}",
-        f"{_score(before)} → {_score(after)} on {data.replace('/', ' ')}" if data else "",
+        recipe,
+        f"{model} on {uploads.get(data, data)}",
+        scores,
         seconds,
         megabytes(disk_use(run, status).total_bytes),
     ]
+
+
+def _asked_and_scored(run: RunFolder) -> tuple[str, str, str, str]:
+    """Return a run's recipe, its model, the id of its data, and what the yardstick said before and after."""
+    config = read_json(run.path / "config.json") or {}
+    (data_before, before), (data_after, after) = run.yardstick("before"), run.yardstick("after")
+    data = data_before or data_after
+    scores = f"{_score(before)} → {_score(after)} on {data.replace('/', ' ')}" if data else ""
+    return str(config.get("recipe") or "own settings"), str(config.get("base_model", "")), str(config.get("data", "")), scores
+
+
+@functools.lru_cache(maxsize=MOST_REMEMBERED)
+def _of_ended(run: RunFolder, _changes: tuple[int, ...]) -> tuple[str, str, str, str]:
+    return _asked_and_scored(run)
 
 
 def _score(figures: Mapping[str, float]) -> str:
