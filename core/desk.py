@@ -38,7 +38,6 @@ MOST_SECONDS = 120.0
 MOST_MAPS = 4
 # How long a request that cannot look at the clock may go on after its time; then the whole desk ends.
 GRACE_SECONDS = 10.0
-NICENESS = 5
 HUNG = 70
 LEFT = (OSError, EOFError, AuthenticationError)
 # Where each request is answered, by `handler(shelf, values, deadline) -> answer`; loaded when it is needed.
@@ -185,7 +184,7 @@ def main(runs_dir: Path, idle_seconds: float = IDLE_SECONDS) -> int:
     """Serve a runs folder's questions, unless another desk does."""
     folder = runs_dir / DESK
     folder.mkdir(mode=0o700, exist_ok=True)
-    step_back(folder / "log.txt", NICENESS)
+    step_back(folder / "log.txt")
     held = lock(folder)
     if held is None:
         return 0

@@ -13,6 +13,8 @@ from typing import NoReturn, Protocol
 import psutil
 
 START_TIME_SLACK_SECONDS = 1.0
+# The supervisor steps back behind the page, and its workers and the desk behind the supervisor.
+MORE_NICENESS = 5
 # glibc hands a large block back to the kernel at once, so that every step's gradient is paged in anew: half of a static
 # model's step. These let a worker keep its blocks; all of it is free when the process ends.
 KEEP_BLOCKS = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
@@ -90,15 +92,22 @@ def _run_and_leave(work: Callable[[], int]) -> NoReturn:
         os._exit(code)
 
 
-def step_back(log_path: Path, niceness: int) -> None:
-    """Leave the session of who started this process, print into a log of its own, and let the page go first."""
-    with contextlib.suppress(PermissionError, AttributeError):
-        os.setsid()
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(niceness)
+def be_nicer() -> None:
+    """Let go first whoever is as nice as this process was, the page before all."""
+    try:
+        niceness = os.nice(MORE_NICENESS)
+    except (OSError, AttributeError):
+        return
     # Linux shares the cores among sessions first, and a process is nice within its own one only.
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(niceness))
+
+
+def step_back(log_path: Path) -> None:
+    """Leave the session of who started this process, print into a log of its own, and let that one go first."""
+    with contextlib.suppress(PermissionError, AttributeError):
+        os.setsid()
+    be_nicer()
     out = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(out, 1)
     os.dup2(out, 2)

@@ -16,7 +16,7 @@ from core.launching import NEED_TORCH, OFFLINE, changes_for, forks_here, lane_of
 from core.locks import lock
 from core.memory_events import memory_kills
 from core.preloading import PRELOADED, Libraries
-from core.processes import Child, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
+from core.processes import Child, be_nicer, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.run_store import iter_runs
 from core.runs import RunFolder, Status
 from core.sweeping import Sweeper
@@ -209,6 +209,8 @@ def main() -> int:
     os.register_at_fork(after_in_child=held.close)
     os.environ |= OFFLINE
     write_json(runs_dir / ".supervisor.json", {"pid": os.getpid(), "started": start_time(os.getpid())})
+    # To load the libraries keeps a core busy for seconds.
+    be_nicer()
     supervisor = Supervisor(runs_dir, forks_here())
     supervisor.libraries.load_beside()
     while not supervisor.is_idle() and runs_dir.is_dir():

@@ -22,7 +22,6 @@ from core.run_log import RunLog
 from core.runs import RunFolder
 
 HEARTBEAT_SECONDS = 1.0
-NICENESS = 5
 LOCK_SECONDS = 1.0
 LAST_WORD_SECONDS = 3.0
 # Where each kind of work is done, loaded when it is needed: preparing rows takes no torch.
@@ -46,7 +45,7 @@ WORK: Mapping[str, tuple[str, str]] = MappingProxyType(
 def main(run_path: Path) -> int:
     """Do what the folder asks for and write how it ended; the exit code is 0, or 1 when it failed."""
     run = RunFolder(run_path)
-    step_back(run.log_path, NICENESS)
+    step_back(run.log_path)
     if int(os.environ.get("RANK", "0")) > 0:
         return _follow(run)
     return do(run)

@@ -19,7 +19,7 @@ from core.processes import start_time
 from core.queue import REMOVED, read_queue
 from core.recipes import recipe_chain
 from core.run_store import create_run, list_runs
-from core.runs import RunFolder, short_name
+from core.runs import HELD_OUT, RunFolder, short_name
 from tests.conftest import wait_for, write_small_data
 from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
 from tests.test_supervisor import LONG, demo
@@ -32,8 +32,9 @@ from ui.runs_tab import COLUMNS, RESUME, RESUME_HALF, delete_chosen, free_chosen
 from ui.studio import Studio
 from ui.train_tab import start_training
 
-# Where a look writes to the buttons that end a run, and to the models to choose from.
+# Where a look writes to the buttons that end a run, to the models to choose from, and to what shows the chosen run.
 STOP, CANCEL, MODELS = 2, 3, 9
+SCORES, MAP, LIVE = SHOWN = 4, 6, 8
 
 
 @pytest.fixture
@@ -187,22 +188,30 @@ def test_row_of_an_ended_run_is_read_anew_where_it_changed(studio: Studio) -> No
 
 
 def test_look_leaves_alone_what_the_page_shows_already(studio: Studio) -> None:
-    def left_alone(looked: tuple[Any, ...]) -> list[bool]:
-        return [looked[place] == gr.skip() for place in (STOP, CANCEL, MODELS)]
+    def left_alone(looked: tuple[Any, ...]) -> set[int]:
+        return {place for place in (*SHOWN, STOP, CANCEL, MODELS) if looked[place] == gr.skip()}
 
-    run = lone(studio)
+    other, run = lone(studio), lone(studio)
     run.set_status(state="training")
     mark = show_runs(studio, run.id, "", [], "")[0]
-    run.set_status(detail="20 steps")
+    other.set_status(state="stopped")
     looked = look_at_runs(studio, mark, run.id, "", [], "")
-    assert looked[0] != mark and left_alone(looked) == [True, True, True]
-    run.set_status(state="saving", has_model=True)
+    assert looked[0] != mark and left_alone(looked) == {*SHOWN, STOP, CANCEL, MODELS}, "only another run has changed"
+    beside = look_at_runs(studio, mark, run.id, "", [other.id], "")
+    assert left_alone(beside) == {*SHOWN, STOP, CANCEL, MODELS} - {MAP}, "that run may be the one beside it"
+    run.set_status(detail="20 steps")
     looked = look_at_runs(studio, looked[0], run.id, "", [], "")
-    assert left_alone(looked) == [True, True, False] and looked[MODELS]["choices"][-1][1] == f"run:{run.id}"
+    assert left_alone(looked) == {STOP, CANCEL, MODELS}
+    run.set_status(has_model=True)
+    looked = look_at_runs(studio, looked[0], run.id, "", [], "")
+    assert left_alone(looked) == {*SHOWN, STOP, CANCEL} and looked[MODELS]["choices"][-1][1] == f"run:{run.id}"
+    write_json(run.path / "scores" / "own.before.json", {"data": HELD_OUT, "figures": {"spearman_cosine": 0.5}})
+    looked = look_at_runs(studio, looked[0], run.id, "", [], "")
+    assert left_alone(looked) == {STOP, CANCEL, MODELS}
     run.set_status(state="done")
     looked = look_at_runs(studio, looked[0], run.id, "", [], "")
-    assert left_alone(looked) == [False, False, True] and not looked[STOP]["interactive"] and not looked[CANCEL]["interactive"]
-    assert left_alone(look_at_runs(studio, "of an earlier version", run.id, "", [], "")) == [False, False, False]
+    assert left_alone(looked) == {MODELS} and not looked[STOP]["interactive"] and not looked[CANCEL]["interactive"]
+    assert left_alone(look_at_runs(studio, "of an earlier version", run.id, "", [], "")) == set()
 
 
 def test_working_run_is_not_deleted_from_the_page(studio: Studio) -> None:

@@ -196,15 +196,25 @@ def _choice_as_is(studio: Studio, picked: str) -> tuple[Any, ...]:
 def _runs_answer(
     studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]], choice: tuple[Any, ...], before: str = ""
 ) -> tuple[Any, ...]:
-    """Write the runs to the page, but for buttons and models that it shows already, as its mark `before` says."""
-    is_known = before.startswith(mark_of(seen.chosen, seen.chosen_is_final))
-    can_end = gr.skip() if is_known else gr.update(interactive=not seen.chosen_is_final)
-    models = gr.skip() if seen.made in before.split() else gr.update(choices=model_choices(studio))
-    chosen = seen.chosen or ""
+    """Write the runs to the page, but for what it shows already, as its mark `before` says."""
+    chosen, shown = seen.chosen or "", before.split()
+    may_end = gr.update(interactive=not seen.chosen_is_final)
+    can_end = gr.skip() if before.startswith(mark_of(seen.chosen, seen.chosen_is_final)) else may_end
+    is_same = seen.own in shown
     queue = read_queue(studio.runs_dir)
     return (
-        seen.mark, gr.update(choices=seen.choices, value=seen.chosen), can_end, can_end, scores_table(studio, chosen),
-        runs_table(studio, queue), map_value(chosen, *explored, seen.mark), stages_view(studio, chosen), chosen,
-        models, queue_html(studio, queue, chosen), how_far(studio),
+        seen.mark,
+        gr.update(choices=seen.choices, value=seen.chosen),
+        can_end,
+        can_end,
+        gr.skip() if is_same else scores_table(studio, chosen),
+        runs_table(studio, queue),
+        # A map that is told anew begins anew; one with other runs beside it shows those too.
+        gr.skip() if is_same and not explored[1] else map_value(chosen, *explored, seen.mark),
+        stages_view(studio, chosen),
+        gr.skip() if is_same else chosen,
+        gr.skip() if seen.made in shown else gr.update(choices=model_choices(studio)),
+        queue_html(studio, queue, chosen),
+        how_far(studio),
         *choice,
-    )  # fmt: skip
+    )

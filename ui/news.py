@@ -28,12 +28,13 @@ BUSY_MS, IDLE_MS = 1000, 2000
 class RunsSeen:
     """The runs at one look: the one to show, all of them, and a text that changes when anything on the page would.
 
-    `made` is the part of it that changes with the models to choose from.
+    `own` is the part of it that changes with the run that is shown, and `made` the one that does with the models to choose from.
     """
 
     chosen: str | None
     chosen_is_final: bool
     choices: list[tuple[str, str]]
+    own: str
     made: str
     mark: str
     is_busy: bool
@@ -76,9 +77,10 @@ def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     is_final = chosen is None or states[chosen].is_final
     # The detail as well: the stages of a chain are told by it.
     detail = "" if chosen is None else states[chosen].detail
+    own = _digest((chosen, chosen and states[chosen].state, detail, scored))
     made = _digest([run for run, status in states.items() if status.has_model])
-    shown = _digest((choices, scored, detail))
-    return RunsSeen(chosen, is_final, choices, made, f"{mark_of(chosen, is_final)}{made} {shown}", waits or bool(going))
+    mark = f"{mark_of(chosen, is_final)}{own} {made} {_digest(choices)}"
+    return RunsSeen(chosen, is_final, choices, own, made, mark, waits or bool(going))
 
 
 def _digest(seen: Any) -> str:

@@ -1,11 +1,12 @@
-"""What the server keeps of each open page, and what it makes of an answer to one.
+"""What the server keeps of each open page, and how it answers one.
 
 Gradio describes every component of every page that opens, and again each one that it is told to change, so that the page as it
 stands could be passed on as a link. This page offers no such link, and the descriptions are half of what opening it costs.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from copy import copy
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,23 @@ import gradio as gr
 from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 
+# What writes to whole tabs, and how many of these are written at once.
+WRITE_TABS = frozenset({"open_page", "look_at_runs", "show_runs"})
+AT_ONCE = 2
+
 
 class Answering(gr.Blocks):
-    """A page whose answers cost only what they change."""
+    """A page whose answers cost only what they change, and where the short ones do not wait for all the long ones."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def process_api(self, block_fn: Any, *args: Any, **given: Any) -> dict[str, Any]:
+        """Answer an event. Long answers take turns: at once each would be as late as the last, and the short ones with them."""
+        is_long = getattr(block_fn, "api_name", None) in WRITE_TABS
+        async with self._turns if is_long else contextlib.nullcontext():
+            return await super().process_api(block_fn, *args, **given)
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: SessionState | None) -> list[Any]:
         """Write an answer as the page reads it; Gradio would make anew each component that is left as it is, too."""
@@ -67,7 +82,7 @@ class Sessions(StateHolder):
         return super().__getitem__(session_id)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def with_sessions(app: App) -> AsyncIterator[None]:
     """Keep a server's pages so, from before its first page opens."""
     sessions = Sessions()  # type: ignore[no-untyped-call]
