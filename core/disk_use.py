@@ -32,10 +32,11 @@ def disk_use(run: RunFolder, status: Status) -> DiskUse:
 
 def last_changes(run: RunFolder) -> tuple[int, ...]:
     """Return when the parts of a run's folder were changed, in nanoseconds; as long as they are the same, so is an ended run."""
-    return tuple(_changed_ns(run.path / name) for name in MARKED)
+    return tuple(changed_ns(run.path / name) for name in MARKED)
 
 
-def _changed_ns(path: Path) -> int:
+def changed_ns(path: Path) -> int:
+    """Return when a file or a folder was last changed, in nanoseconds; 0 where it is not there."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

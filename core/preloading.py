@@ -27,7 +27,7 @@ class Libraries:
         self.broken = ""
         self._names = names
         self._loaded = threading.Event()
-        self._thread = 0
+        self._thread, self._is_gone = 0, False
 
     def load_beside(self) -> None:
         """Begin to load."""
@@ -57,5 +57,7 @@ class Libraries:
 
         A thread gives its memory back after its last line; what it holds meanwhile would stay held in a fork, for ever.
         """
-        is_gone = threading.get_native_id() == self._thread or not Path(f"/proc/self/task/{self._thread}").exists()
-        return self._loaded.is_set() and is_gone
+        if self._loaded.is_set() and not self._is_gone:
+            is_mine = threading.get_native_id() == self._thread
+            self._is_gone = is_mine or not Path(f"/proc/self/task/{self._thread}").exists()
+        return self._is_gone

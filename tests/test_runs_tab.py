@@ -21,7 +21,7 @@ from core.recipes import recipe_chain
 from core.run_store import create_run, list_runs
 from core.runs import HELD_OUT, RunFolder, short_name
 from tests.conftest import wait_for, write_small_data
-from tests.real_app import CHROMIUM, RealApp, open_page, open_tab, press
+from tests.real_app import CHROMIUM, SAYS, RealApp, open_page, open_tab, press
 from tests.test_supervisor import LONG, demo
 from ui.duplicate import Duplicate, duplicate
 from ui.layout import CHOICE_BUTTONS, RUN_OUTPUTS, look_at_runs, show_runs
@@ -197,11 +197,14 @@ def test_look_leaves_alone_what_the_page_shows_already(studio: Studio) -> None:
     other.set_status(state="stopped")
     looked = look_at_runs(studio, mark, run.id, "", [], "")
     assert looked[0] != mark and left_alone(looked) == {*SHOWN, STOP, CANCEL, MODELS}, "only another run has changed"
+    assert "value" not in looked[1] and looked[1]["choices"], "another one may be chosen by now"
+    assert look_at_runs(studio, mark, None, "", [], "")[1]["value"] == run.id
+    assert left_alone(look_at_runs(studio, mark, run.id, "", [run.id], "")) == left_alone(looked), "it is not beside itself"
     beside = look_at_runs(studio, mark, run.id, "", [other.id], "")
     assert left_alone(beside) == {*SHOWN, STOP, CANCEL, MODELS} - {MAP}, "that run may be the one beside it"
     run.set_status(detail="20 steps")
     looked = look_at_runs(studio, looked[0], run.id, "", [], "")
-    assert left_alone(looked) == {STOP, CANCEL, MODELS}
+    assert looked[0] != mark and left_alone(looked) == {*SHOWN, STOP, CANCEL, MODELS}, "the stages tell it, the scores do not"
     run.set_status(has_model=True)
     looked = look_at_runs(studio, looked[0], run.id, "", [], "")
     assert left_alone(looked) == {*SHOWN, STOP, CANCEL} and looked[MODELS]["choices"][-1][1] == f"run:{run.id}"
@@ -352,3 +355,30 @@ def test_queue_is_seen_reordered_and_emptied_on_the_page(warm_dir: Path, browser
     finally:
         os.kill(working.pid, signal.SIGCONT)
         app.kill()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
+def test_resumed_run_is_followed_again_and_the_list_tells_its_state(warm_dir: Path, browser: Browser) -> None:
+    run = create_run(warm_dir, demo(**LONG), None)
+    ensure_supervisor(warm_dir)
+    wait_for(run, lambda status: status.state == "training")
+    app = RealApp(warm_dir)
+    try:
+        page = open_page(browser, app.url, complaints := [])
+        listed = "document.querySelector('input[aria-label=Run]').value"
+        page.wait_for_function(f"{listed} === '{short_name(run.id)} · training'")
+        run.request_stop()
+        page.wait_for_function(f"{listed} === '{short_name(run.id)} · stopped'")
+        open_tab(page, "Train")
+        page.wait_for_function(f"{SAYS}.startsWith('Stopped')")
+        open_tab(page, "Runs")
+        page.locator("#runs-table").get_by_text(run.id).locator("visible=true").first.click()
+        press(page, "Resume")
+        page.wait_for_function(f"{SAYS}.startsWith('Training')")
+        page.wait_for_function(f"{listed} === '{short_name(run.id)} · training'")
+        assert not complaints
+        page.close()
+    finally:
+        app.kill()
+        run.request_cancel()

@@ -1,5 +1,6 @@
 """What the server keeps of an open page: all that later answers need, and none of the descriptions that a link would need."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
@@ -12,7 +13,7 @@ import pytest
 from gradio.routes import App
 from gradio.state_holder import SessionState
 
-from ui.sessions import Answering, Session, with_sessions
+from ui.sessions import AT_ONCE, Answering, Session, with_sessions
 
 
 def small_page(kind: type[gr.Blocks] = Answering) -> gr.Blocks:
@@ -83,6 +84,10 @@ def told(*values: Any) -> tuple[Any, ...]:
         told(gr.skip(), gr.skip(), gr.skip(), gr.update(value="y")),
         told(gr.skip(), gr.skip(), gr.skip(), gr.skip()),
         told(None, {}, gr.skip(), "y"),
+        told(gr.skip(), ["a", "b"], gr.skip(), gr.skip()),
+        told(gr.skip(), {}, gr.skip(), gr.skip()),
+        told(gr.skip(), {"a": 1}, gr.skip(), gr.skip()),
+        told(gr.skip(), gr.skip(), "x", gr.skip()),
         gr.skip(),
     ],
 )
@@ -107,11 +112,40 @@ async def test_one_value_is_never_taken_for_many(value: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_what_is_left_as_it_is_is_not_made_anew() -> None:
+@pytest.mark.parametrize("kept", [{"count": 1}, gr.skip()])
+async def test_what_is_left_as_it_is_is_not_made_anew(kept: Any) -> None:
     page = small_page()
     state = Session(page)
     before = dict(state.blocks_config.blocks)
     change = page.fns[0]
-    await page.postprocess_data(change, [gr.skip(), {"count": 1}, gr.skip(), gr.update(visible=False)], state)
+    await page.postprocess_data(change, [gr.skip(), kept, gr.skip(), gr.update(visible=False)], state)
     changed = [key for key, block in state.blocks_config.blocks.items() if block is not before[key]]
     assert changed == [change.outputs[3]._id]
+
+
+@pytest.mark.anyio
+async def test_what_fills_a_page_takes_turns_and_a_press_does_not_wait_for_it() -> None:
+    going, most, may_end = 0, 0, asyncio.Event()
+
+    async def open_page() -> str:
+        nonlocal going, most
+        going += 1
+        most = max(most, going)
+        await may_end.wait()
+        going -= 1
+        return "filled"
+
+    async def press() -> str:
+        return "pressed"
+
+    with Answering() as page:
+        text = gr.Textbox()
+        for handler in (open_page, press):
+            gr.Button().click(handler, None, text)
+    async with served(page) as opened:
+        filling = [asyncio.create_task(opened.ask("open_page", session=str(number))) for number in range(AT_ONCE + 3)]
+        while going < AT_ONCE:
+            await asyncio.sleep(0.01)
+        assert await opened.ask("press") == ["pressed"]
+        may_end.set()
+        assert await asyncio.gather(*filling) == [["filled"]] * len(filling) and most == AT_ONCE

@@ -180,7 +180,7 @@ def look_at_runs(studio: Studio, mark: str, name: str | None, texts: str, beside
         seen = see_runs(studio, next_in_chain(studio, str(name)) or name)
     if seen.mark == mark:
         return (gr.skip(),) * RUN_OUTPUTS
-    return _runs_answer(studio, seen, (texts, beside), _choice_as_is(studio, picked), mark)
+    return _runs_answer(studio, seen, (texts, beside), _choice_as_is(studio, picked), mark, name)
 
 
 def show_runs(studio: Studio, name: str | None, texts: str, beside: list[str], picked: str) -> tuple[Any, ...]:
@@ -194,25 +194,33 @@ def _choice_as_is(studio: Studio, picked: str) -> tuple[Any, ...]:
 
 
 def _runs_answer(
-    studio: Studio, seen: RunsSeen, explored: tuple[str, list[str]], choice: tuple[Any, ...], before: str = ""
+    studio: Studio,
+    seen: RunsSeen,
+    explored: tuple[str, list[str]],
+    choice: tuple[Any, ...],
+    before: str = "",
+    name: str | None = None,
 ) -> tuple[Any, ...]:
-    """Write the runs to the page, but for what it shows already, as its mark `before` says."""
+    """Write the runs to the page, but for what it shows already, as its mark `before` says, and the `name` that is chosen there.
+
+    Another one may be chosen by the time that the answer comes: the mark is not that one's then, and all of it is told.
+    """
     chosen, shown = seen.chosen or "", before.split()
     may_end = gr.update(interactive=not seen.chosen_is_final)
     can_end = gr.skip() if before.startswith(mark_of(seen.chosen, seen.chosen_is_final)) else may_end
-    is_same = seen.own in shown
+    is_same, film = seen.own in shown, map_value(chosen, *explored, seen.mark)
     queue = read_queue(studio.runs_dir)
     return (
         seen.mark,
-        gr.update(choices=seen.choices, value=seen.chosen),
+        gr.update(choices=seen.choices) if chosen == name else gr.update(choices=seen.choices, value=seen.chosen),
         can_end,
         can_end,
         gr.skip() if is_same else scores_table(studio, chosen),
         runs_table(studio, queue),
         # A map that is told anew begins anew; one with other runs beside it shows those too.
-        gr.skip() if is_same and not explored[1] else map_value(chosen, *explored, seen.mark),
+        gr.skip() if is_same and not film["beside"] else film,
         stages_view(studio, chosen),
-        gr.skip() if is_same else chosen,
+        gr.skip() if is_same else seen.turn,
         gr.skip() if seen.made in shown else gr.update(choices=model_choices(studio)),
         queue_html(studio, queue, chosen),
         how_far(studio),

@@ -200,7 +200,7 @@ async function pull(mine) {
 
 function start() {
   clearTimeout(timer);
-  turn += 1; run = props.value || ''; spaceWasOpened = false; forget(); stale.clear();
+  turn += 1; run = (props.value || '').split(' ')[0]; spaceWasOpened = false; forget(); stale.clear();
   Object.values(plots).forEach(node => { P.purge(node); node.closest('.chart').hidden = false; });
   find('.trouble').replaceChildren(); bar(null); find('.shown').hidden = true; find('.space').open = false;
   find('.says').textContent = run ? 'Opening the run…' : 'No run yet. Press “Start training”: the quick demo takes a few seconds.';

@@ -1,7 +1,4 @@
-"""Whether anything about the runs changed: an open page asks by a script, which costs half of what an event of Gradio's does.
-
-An event would also make each component anew that its answer could change, changed or not.
-"""
+"""Whether anything about the runs changed: an open page asks by a script, which costs half of what an event of Gradio's does."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,6 +7,8 @@ from typing import Any
 
 import gradio as gr
 
+from core.disk_use import changed_ns
+from core.hub_models import MODELS
 from core.launching import ensure_supervisor
 from core.queue import Queue, queue_of, read_queue
 from core.run_store import list_runs
@@ -28,10 +27,12 @@ BUSY_MS, IDLE_MS = 1000, 2000
 class RunsSeen:
     """The runs at one look: the one to show, all of them, and a text that changes when anything on the page would.
 
+    `turn` is what the live figure follows: the run, and its place among all, which is another one where the run is resumed.
     `own` is the part of it that changes with the run that is shown, and `made` the one that does with the models to choose from.
     """
 
     chosen: str | None
+    turn: str
     chosen_is_final: bool
     choices: list[tuple[str, str]]
     own: str
@@ -69,18 +70,22 @@ def see_runs(studio: Studio, name: str | None) -> RunsSeen:
     states = {run.id: status for run, status in listed}
     going = [run for run, status in states.items() if status.is_working]
     chosen = name if name in states else next(iter([*going, *states]), None)
-    scored = [] if chosen is None else sorted(path.name for path in (studio.runs_dir / chosen / "scores").glob("*.json"))
     # The others' runs are looked at only for the place of one that waits: every visitor's page asks this all the time.
     waits = any(status.state == "queued" for status in states.values())
     queue = read_queue(studio.runs_dir) if waits else queue_of(listed)
     choices = [(f"{studio.called(run)} · {_called_state(queue, run, status)}", run) for run, status in states.items()]
     is_final = chosen is None or states[chosen].is_final
+    turn = "" if chosen is None else f"{chosen} {states[chosen].rank}"
+    own = "" if chosen is None else _digest((turn, states[chosen].state, _changes_in(studio.runs_dir / chosen / "scores")))
+    made = _digest(([run for run, status in states.items() if status.has_model], changed_ns(studio.runs_dir / MODELS)))
     # The detail as well: the stages of a chain are told by it.
-    detail = "" if chosen is None else states[chosen].detail
-    own = _digest((chosen, chosen and states[chosen].state, detail, scored))
-    made = _digest([run for run, status in states.items() if status.has_model])
-    mark = f"{mark_of(chosen, is_final)}{own} {made} {_digest(choices)}"
-    return RunsSeen(chosen, is_final, choices, own, made, mark, waits or bool(going))
+    rest = _digest((choices, "" if chosen is None else states[chosen].detail))
+    mark = f"{mark_of(chosen, is_final)}{own} {made} {rest}"
+    return RunsSeen(chosen, turn, is_final, choices, own, made, mark, waits or bool(going))
+
+
+def _changes_in(folder: Path) -> list[tuple[str, int]]:
+    return sorted((path.name, changed_ns(path)) for path in folder.glob("*.json"))
 
 
 def _digest(seen: Any) -> str:

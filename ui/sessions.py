@@ -15,8 +15,8 @@ import gradio as gr
 from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 
-# What writes to whole tabs, and how many of these are written at once.
-WRITE_TABS = frozenset({"open_page", "look_at_runs", "show_runs"})
+# What writes to whole tabs without that somebody pressed anything there, and how many of these are written at once.
+WRITE_TABS = frozenset({"open_page", "look_at_runs"})
 AT_ONCE = 2
 
 
@@ -29,7 +29,7 @@ class Answering(gr.Blocks):
 
     async def process_api(self, block_fn: Any, *args: Any, **given: Any) -> dict[str, Any]:
         """Answer an event. Long answers take turns: at once each would be as late as the last, and the short ones with them."""
-        is_long = getattr(block_fn, "api_name", None) in WRITE_TABS
+        is_long = getattr(block_fn, "name", None) in WRITE_TABS
         async with self._turns if is_long else contextlib.nullcontext():
             return await super().process_api(block_fn, *args, **given)
 
@@ -39,15 +39,15 @@ class Answering(gr.Blocks):
         if len(outputs) == 1 or not isinstance(predictions, (list, tuple)) or len(predictions) != len(outputs):
             return await super().postprocess_data(block_fn, predictions, state)
         told = [place for place, value in enumerate(predictions) if not (isinstance(value, dict) and value == gr.skip())]
-        if len(told) in (1, len(outputs)):
-            # One alone would be taken apart.
-            return await super().postprocess_data(block_fn, list(predictions), state)
         written = [None if output.stateful else gr.skip() for output in outputs]
         if told:
-            few = copy(block_fn)
+            few, values = copy(block_fn), [predictions[place] for place in told]
             few.outputs = [outputs[place] for place in told]
-            answers = await super().postprocess_data(few, [predictions[place] for place in told], state)
-            for place, answer in zip(told, answers, strict=True):
+            # One value alone is told without a list around it.
+            alone = len(values) == 1 and not block_fn.batch
+            for place, answer in zip(
+                told, await super().postprocess_data(few, values[0] if alone else values, state), strict=True
+            ):
                 written[place] = answer
         return written
 
