@@ -12,7 +12,7 @@ PRELOADED = (
 )  # fmt: skip
 
 
-def set_before() -> None:
+def set_environment() -> None:
     """Set what libraries read while they are loaded."""
     # Threads that spin while they wait for each other take the cores from the page, and from whatever else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -31,7 +31,7 @@ class Libraries:
 
     def load_beside(self) -> None:
         """Begin to load."""
-        set_before()
+        set_environment()
         threading.Thread(target=self.load, name="preload", daemon=True).start()
 
     def load(self) -> None:

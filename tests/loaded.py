@@ -42,9 +42,9 @@ def load(kind: str) -> None:
     """Import it all, so that a fork finds it, and nothing to look through for garbage."""
     names = list(LIBRARIES[kind])
     if kind == SUPERVISOR:
-        from core.preloading import PRELOADED, set_before
+        from core.preloading import PRELOADED, set_environment
 
-        set_before()
+        set_environment()
         names += PRELOADED
     for name in names:
         importlib.import_module(name)

@@ -27,8 +27,8 @@ BUSY_MS, IDLE_MS = 1000, 2000
 class RunsSeen:
     """The runs at one look: the one to show, all of them, and a text that changes when anything on the page would.
 
-    `turn` is what the live figure follows: the run, and its place among all, which is another one where the run is resumed.
-    `own` is the part of it that changes with the run that is shown, and `made` the one that does with the models to choose from.
+    That text is `mark`; its part `own` changes with the run that is shown, its part `made` with the models to choose from.
+    `turn` is what the live figure follows: the run and its rank, which is another one once the run is resumed.
     """
 
     chosen: str | None
