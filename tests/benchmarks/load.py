@@ -5,7 +5,8 @@ python -m tests.benchmarks.load
 Each opens the page as a browser does, keeps its heartbeat open, and asks whether there is news as often as the page is told to.
 Ten start small runs through gradio's own client, one after the other, for three minutes; the last ones are waited for, and
 their pages follow them as the live figure does. The others ask for those ten's runs with each look, which no page does and
-which they must be told nothing of. The training goes on on the same cores.
+which they must be told nothing of. The training and all fifty go on on the same cores; each of the ten is a process of its own,
+as each is a machine of its own elsewhere.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 import platform
 import random
@@ -25,10 +27,11 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 import numpy as np
 import psutil
 from gradio_client import Client
@@ -67,7 +70,7 @@ class Load:
     visitors: list[Visitor] = field(default_factory=lambda: [Visitor() for _ in range(VISITORS)])
     milliseconds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     faults: Counter[str] = field(default_factory=Counter)
-    over: threading.Event = field(default_factory=threading.Event)
+    is_over: bool = False
 
     def queueing(self) -> list[Visitor]:
         return self.visitors[:QUEUEING]
@@ -93,28 +96,29 @@ class Asked:
         return cls({name: each["id"] for name, each in named.items()}, marks, parts["news"], parts["live-figure"])
 
 
-async def ask(load: Load, http: httpx.AsyncClient, kind: str, who: Visitor, path: str, body: dict[str, Any]) -> Any:
+async def ask(load: Load, http: aiohttp.ClientSession, kind: str, who: Visitor, path: str, body: dict[str, Any]) -> Any:
     """Ask as a browser does, and note how long it took and what was told; an answer that is none is a fault."""
     began = time.monotonic()
     try:
-        answer = await http.post(f"{load.url}/gradio_api/{path}", json=body | {"session_hash": who.session})
-    except httpx.HTTPError as error:
+        async with http.post(f"{load.url}/gradio_api/{path}", json=body | {"session_hash": who.session}) as answer:
+            text = await answer.text()
+    except (aiohttp.ClientError, TimeoutError) as error:
         load.faults[f"{kind}: {type(error).__name__}"] += 1
         return None
     load.milliseconds[kind].append(round(1000 * (time.monotonic() - began)))
-    who.told.update(IDS.findall(answer.text))
-    if answer.status_code != 200:
-        load.faults[f"{kind}: {answer.status_code} {answer.text[:80]}"] += 1
+    who.told.update(IDS.findall(text))
+    if answer.status != 200:
+        load.faults[f"{kind}: {answer.status} {text[:80]}"] += 1
         return None
-    return answer.json()
+    return json.loads(text)
 
 
-async def open_page(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor) -> None:
+async def open_page(load: Load, http: aiohttp.ClientSession, asked: Asked, who: Visitor) -> None:
     """Open the page: its HTML, plotly.js, and the handlers that fill it."""
     began = time.monotonic()
     for path in ("/", f"/gradio_api/file={PLOTLY_JS}"):
-        async with http.stream("GET", load.url + path, headers={"Accept-Encoding": "gzip, br"}) as answer:
-            _ = [None async for _ in answer.aiter_raw()]
+        async with http.get(load.url + path) as answer:
+            await answer.read()
     for name, data in (("know_visitor", [who.token]), ("name_recipe", ["quick-demo", None]), ("open_page", [who.token, None])):
         told = await ask(load, http, "fill", who, "run/predict", {"fn_index": asked.by_name[name], "data": data})
         if told and name in asked.marks:
@@ -122,12 +126,12 @@ async def open_page(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visi
     load.milliseconds["open"].append(round(1000 * (time.monotonic() - began)))
 
 
-async def browse(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor) -> None:
+async def browse(load: Load, http: aiohttp.ClientSession, asked: Asked, who: Visitor) -> None:
     await asyncio.sleep(random.uniform(0, OPENING_SECONDS))
     await open_page(load, http, asked, who)
     beside = [asyncio.create_task(each) for each in (beat(load, http, who), follow(load, http, asked, who))]
     tick = {"component_id": asked.news, "fn_name": "has_news"}
-    while not load.over.is_set():
+    while not load.is_over:
         news = await ask(load, http, "tick", who, "component_server", tick | {"data": [who.token, who.mark, who.shown]})
         if news and news.get("news"):
             own = who.shown or None
@@ -144,7 +148,7 @@ async def browse(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor
         each.cancel()
 
 
-async def follow(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor) -> None:
+async def follow(load: Load, http: aiohttp.ClientSession, asked: Asked, who: Visitor) -> None:
     """Follow the visitor's own runs as the live figure does, one after the other."""
     name = ""
     while True:
@@ -157,37 +161,62 @@ async def follow(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor
         await asyncio.sleep(FOLLOW_SECONDS)
 
 
-async def news_of(load: Load, http: httpx.AsyncClient, asked: Asked, who: Visitor, name: str, *drawn: int) -> Any:
+async def news_of(load: Load, http: aiohttp.ClientSession, asked: Asked, who: Visitor, name: str, *drawn: int) -> Any:
     figure = {"component_id": asked.figure, "fn_name": "news_of_run", "data": [who.token, name, *(drawn or (0, 0))]}
     return await ask(load, http, "news", who, "component_server", figure)
 
 
-async def beat(load: Load, http: httpx.AsyncClient, who: Visitor) -> None:
-    async with http.stream("GET", f"{load.url}/gradio_api/heartbeat/{who.session}", timeout=None) as answer:
-        async for _ in answer.aiter_raw():
+async def beat(load: Load, http: aiohttp.ClientSession, who: Visitor) -> None:
+    async with http.get(f"{load.url}/gradio_api/heartbeat/{who.session}", timeout=aiohttp.ClientTimeout()) as answer:
+        async for _ in answer.content:
             pass
 
 
-def queue_runs(load: Load, who: Visitor, until: float) -> None:
+def begin_queueing(load: Load, who: Visitor, until: float) -> Connection:
+    """Let a visitor queue runs in a process of its own, and return where it tells of them."""
+    hears, tells = multiprocessing.Pipe(duplex=False)
+    multiprocessing.get_context("fork").Process(target=queue_runs, args=(load, who, until, tells), daemon=True).start()
+    tells.close()
+    return hears
+
+
+def listen(load: Load, who: Visitor, hears: Connection) -> None:
+    """Take in each run that a visitor has started, and at the end what its client met."""
+    with hears:
+        try:
+            while isinstance(told := hears.recv(), str):
+                who.began.append(told)
+                who.shown = told
+        except EOFError:
+            load.faults["client: it ended by itself"] += 1
+            return
+    milliseconds, faults, seen = told
+    for kind, values in milliseconds.items():
+        load.milliseconds[kind] += values
+    load.faults += faults
+    who.told |= seen
+
+
+def queue_runs(load: Load, who: Visitor, until: float, tells: Connection) -> None:
     """Start one run after the other through gradio's client, and wait for each one's end."""
     try:
         # Without certificates, which there are none of here: the client would read all of this machine's anew for each question.
         client = Client(load.url, verbose=False, ssl_verify=False)
         while time.monotonic() < until:
             began = client.predict(recipe="quick-demo", settings=SMALL, token=who.token, api_name="/start")
-            who.began.append(began["run"])
-            who.shown = began["run"]
-            wait_for_end(load, client, who, until + LAST_SECONDS)
+            tells.send(began["run"])
+            wait_for_end(load, client, who, began["run"], until + LAST_SECONDS)
     except Exception as error:  # noqa: BLE001  whatever a client meets is a fault of the load
         load.faults[f"client: {one_sentence(error)[:80]}"] += 1
+    tells.send((load.milliseconds, load.faults, who.told))
 
 
-def wait_for_end(load: Load, client: Client, who: Visitor, until: float) -> None:
-    """Ask every second how far the newest run is, and whether its place in the queue only ever gets better."""
+def wait_for_end(load: Load, client: Client, who: Visitor, run: str, until: float) -> None:
+    """Ask every second how far a run is, and whether its place in the queue only ever gets better."""
     place = VISITORS
     while time.monotonic() < until:
         began = time.monotonic()
-        told = client.predict(run=who.began[-1], token=who.token, api_name="/status")
+        told = client.predict(run=run, token=who.token, api_name="/status")
         load.milliseconds["status"].append(round(1000 * (time.monotonic() - began)))
         who.told.update(IDS.findall(json.dumps(told)))
         if told["place"] > place:
@@ -200,22 +229,20 @@ def wait_for_end(load: Load, client: Client, who: Visitor, until: float) -> None
     load.faults["a run did not end in time"] += 1
 
 
-async def visit(load: Load, seconds: float, page: psutil.Process) -> list[float]:
+async def visit(load: Load, queueing: list[threading.Thread], page: psutil.Process) -> list[float]:
     """Let everybody in, wait for the last run, and return the page's resident megabytes, one a second."""
     memory: list[float] = []
     async with contextlib.AsyncExitStack() as stack:
-        # Each has connections of its own, as browsers do: one client would look through those of all at each question.
-        browsers = [await stack.enter_async_context(httpx.AsyncClient(timeout=60, verify=False)) for _ in load.visitors]
-        asked = Asked.of((await browsers[0].get(f"{load.url}/config")).json())
-        until = time.monotonic() + seconds
+        # Each has connections of its own, as browsers do.
+        timeout = aiohttp.ClientTimeout(60)
+        browsers = [await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout)) for _ in load.visitors]
+        async with browsers[0].get(f"{load.url}/config") as answer:
+            asked = Asked.of(await answer.json())
         pages = [asyncio.create_task(browse(load, http, asked, who)) for http, who in zip(browsers, load.visitors, strict=True)]
-        clients = [threading.Thread(target=queue_runs, args=(load, who, until)) for who in load.queueing()]
-        for client in clients:
-            client.start()
-        while any(client.is_alive() for client in clients):
+        while any(client.is_alive() for client in queueing):
             memory.append(round(page.memory_info().rss / 1e6, 1))
             await asyncio.sleep(TICK_SECONDS)
-        load.over.set()
+        load.is_over = True
         await asyncio.gather(*pages)
     return memory
 
@@ -245,8 +272,14 @@ def measure(runs_dir: Path, seconds: float) -> dict[str, Any]:
     load = Load(app.url)
     # Its own threads wait for each other otherwise, and what it measures is itself.
     sys.setswitchinterval(SWITCH_SECONDS)
+    until = time.monotonic() + seconds
+    # All of them are forked before this process has a thread or an event loop.
+    told = [(who, begin_queueing(load, who, until)) for who in load.queueing()]
+    queueing = [threading.Thread(target=listen, args=(load, *each)) for each in told]
+    for each in queueing:
+        each.start()
     try:
-        memory = asyncio.run(visit(load, seconds, psutil.Process(app.process.pid)))
+        memory = asyncio.run(visit(load, queueing, psutil.Process(app.process.pid)))
     finally:
         app.kill()
     look_for_leaks(load)
@@ -267,7 +300,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             figures = measure(Path(folder), parser.parse_args().seconds)
-        except (AssertionError, OSError, httpx.HTTPError, KeyError, ValueError) as error:
+        except (AssertionError, OSError, aiohttp.ClientError, KeyError, ValueError) as error:
             print(f"A part could not run: {one_sentence(error)}", file=sys.stderr)
             return 1
         finally:
