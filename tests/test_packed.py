@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -27,6 +28,7 @@ class Site:
 
     async def answer(self, request: Request) -> Response:
         self.asked += 1
+        await anyio.sleep(0.005)
         told = "".join(f"{name}={request.headers.get(name)};" for name in TELL_ADDRESS)
         return PlainTextResponse(f"{request.url.path} {request.url.query} {told}", **self.said)
 
@@ -47,6 +49,20 @@ async def test_page_is_answered_once_for_each_address(tmp_path: Path, path: str)
         other = await site.get(path, **{header: "elsewhere"})
         assert f"{header}=elsewhere;" in other.text
     assert (await site.get(path)).text == first.text and site.asked == 1 + len(TELL_ADDRESS)
+
+
+@pytest.mark.anyio
+async def test_page_is_made_once_for_many_who_come_at_once(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    answers: list[httpx.Response] = []
+
+    async def come() -> None:
+        answers.append(await site.get("/"))
+
+    async with anyio.create_task_group() as visitors:
+        for _ in range(10):
+            visitors.start_soon(come)
+    assert site.asked == 1 and len({answer.text for answer in answers}) == 1 and len(answers) == 10
 
 
 @pytest.mark.anyio

@@ -3,6 +3,7 @@
 It asks nobody who they are, so it has no place where people sign in.
 """
 
+import asyncio
 import gzip
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ class Packed:
         self.address = f"/gradio_api/file={file}"
         self.packed = cache(lambda: gzip.compress(file.read_bytes(), 6))
         self.kept: dict[tuple[Any, ...], Response] = {}
+        self.turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand out what is packed, or pass the request on."""
@@ -51,19 +53,26 @@ class Packed:
         """Answer with what was answered before to who asked at the same address."""
         headers = Headers(scope=scope)
         key = (scope["path"], scope.get("scheme"), scope.get("root_path"), *(headers.get(name) for name in TELL_ADDRESS))
-        if key not in self.kept:
-            answer = _Answer()
-            await self.app(scope, receive, answer.take)
-            if answer.status != 200 or not ONE_PERSON.isdisjoint(answer.headers):
-                await Response(answer.body, answer.status, answer.headers)(scope, receive, send)
-                return
-            content = await anyio.to_thread.run_sync(gzip.compress, answer.body, 6)
-            if len(self.kept) >= MOST_KEPT:
-                # Whoever makes addresses up takes no more room than this.
-                self.kept.clear()
-            said = {name: value for name, value in answer.headers.items() if name != "content-length"}
-            self.kept[key] = Response(content, headers=said | PACKED)
-        await self.kept[key](scope, receive, send)
+        answer = self.kept.get(key)
+        if answer is None:
+            # Where many come at once, what the first one waits for is everybody's.
+            async with self.turn:
+                answer = self.kept.get(key) or await self._make(key, scope, receive)
+        await answer(scope, receive, send)
+
+    async def _make(self, key: tuple[Any, ...], scope: Scope, receive: Receive) -> Response:
+        """Return what the app behind answers, packed and kept where it is for everybody."""
+        answer = _Answer()
+        await self.app(scope, receive, answer.take)
+        if answer.status != 200 or not ONE_PERSON.isdisjoint(answer.headers):
+            return Response(answer.body, answer.status, answer.headers)
+        content = await anyio.to_thread.run_sync(gzip.compress, answer.body, 6)
+        if len(self.kept) >= MOST_KEPT:
+            # Whoever makes addresses up takes no more room than this.
+            self.kept.clear()
+        said = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        self.kept[key] = Response(content, headers=said | PACKED)
+        return self.kept[key]
 
 
 class _Answer:
