@@ -17,7 +17,7 @@ from core import launching
 from core.files import read_json
 from core.jobs import JOB_FOLDERS
 from core.launching import ensure_supervisor
-from core.processes import is_alive, spawn_detached
+from core.processes import KEEP_BLOCKS, is_alive, spawn_detached
 from core.run_store import iter_runs
 from core.runs import RunFolder, Status
 from tests import ready
@@ -29,6 +29,8 @@ OF_THE_SUPERVISOR = (".lock", ".desk", ".supervisor.json", ".supervisor.log", ".
 def pytest_configure() -> None:
     # Tests run beside each other; threads of two that wait for each other's cores take longer than one thread each.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Read when a process starts: what the tests start beside each other trains as a worker of the studio does.
+    os.environ.update(KEEP_BLOCKS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

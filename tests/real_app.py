@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests import ready
 
 TABS = ("Model", "Data", "Loss", "Train", "Evaluate", "Explore", "Runs")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-headless-shell")
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 # WebGL is drawn by the processor, and only that: to compose whole pages in this way takes most of a page's time.
 FLAGS = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
