@@ -6,18 +6,20 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from core.errors import RunError
-from core.files import read_json
+from core.files import read_json, write_json
 from core.jobs import FETCHING
 from core.machine import gpu_count
 from core.prepared import MINED, PREPARED
-from core.processes import Child, is_alive, spawn_detached
+from core.processes import Child, is_alive, spawn_detached, start_time
 from core.quick_jobs import LOOKED, TRIED
 from core.runs import RunFolder
 from core.visitors import owner_of_shelf, studio_of
 
 DEVICE, QUICK = "device", "quick"
+TOLD = ".supervisor.json"
 # Lanes whose workers need torch: they wait until it is loaded.
 NEED_TORCH = (DEVICE, QUICK)
 # The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
@@ -95,6 +97,23 @@ _starting = threading.Lock()
 supervisor_differs: dict[str, str | None] = {}
 
 
+def tell_supervisor(runs_dir: Path, *, leaves: bool = False) -> None:
+    """Say that this process looks after a runs folder, or that it is about to leave it and nobody may rely on it any more."""
+    told = {"pid": os.getpid(), "started": start_time(os.getpid()), "leaves": leaves}
+    write_json(runs_dir / TOLD, told)
+
+
+def is_looked_after(runs_dir: Path) -> bool:
+    """Tell whether a supervisor is at work in a runs folder, and stays."""
+    known = _told(runs_dir)
+    return not known.get("leaves") and is_alive(known.get("pid"), known.get("started"))
+
+
+def _told(runs_dir: Path) -> dict[str, Any]:
+    known = read_json(runs_dir / TOLD)
+    return known if isinstance(known, dict) else {}
+
+
 def ensure_supervisor(runs_dir: Path) -> None:
     """Start a supervisor unless one is at work; two started at once settle it by the lock. A visitor's folder has the studio's.
 
@@ -104,11 +123,9 @@ def ensure_supervisor(runs_dir: Path) -> None:
     runs_dir = studio_of(runs_dir)
     # Two visitors may press at the same moment: the second finds the first one's.
     with _starting:
-        mine = _started.get(runs_dir)
-        if mine is not None and mine.poll() is None:
-            return
-        known = read_json(runs_dir / ".supervisor.json")
-        if isinstance(known, dict) and is_alive(known.get("pid"), known.get("started")):
+        mine, known = _started.get(runs_dir), _told(runs_dir)
+        is_mine_leaving = mine is not None and known.get("leaves") and known.get("pid") == mine.pid
+        if (mine is not None and mine.poll() is None and not is_mine_leaving) or is_looked_after(runs_dir):
             return
         try:
             asked = ["-m", "core.supervisor", str(runs_dir)]

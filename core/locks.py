@@ -1,10 +1,14 @@
 """One holder a folder: a runs folder's supervisor, a run's worker."""
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from core.errors import MachineError
+
+LOOK_SECONDS = 0.02
 
 
 def lock(folder: Path) -> IO[str] | None:
@@ -23,6 +27,14 @@ def lock(folder: Path) -> IO[str] | None:
         file.close()
         raise MachineError(f"{folder} lies on a disk without file locks; choose a local folder with --runs-dir.") from None
     return file
+
+
+def lock_soon(folder: Path, seconds: float, has_other: Callable[[], bool] = lambda: False) -> IO[str] | None:
+    """Take a folder's lock as soon as its holder lets go; None where it does not in time, or where `has_other` says so."""
+    deadline = time.monotonic() + seconds
+    while (held := lock(folder)) is None and time.monotonic() < deadline and not has_other():
+        time.sleep(LOOK_SECONDS)
+    return held
 
 
 def _lock_at_once(file: IO[str]) -> None:

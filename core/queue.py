@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO
 
 import psutil
 
 from core.adjusting import halve_batch_of
 from core.errors import RunError, is_disk_full
-from core.locks import lock
+from core.locks import lock_soon
 from core.processes import START_TIME_SLACK_SECONDS
 from core.run_store import list_runs
 from core.runs import RunFolder, Status
@@ -179,7 +178,8 @@ def _queue_what_was_skipped(run: RunFolder) -> None:
 def _kept_from_workers(run: RunFolder) -> Iterator[Status | None]:
     """Hold the lock that a run's worker works under, and yield the status; None where a worker has it or it is gone."""
     try:
-        held = _lock_patiently(run.path)
+        # Another page may hold it for an instant.
+        held = lock_soon(run.path, PATIENCE_SECONDS)
     except FileNotFoundError:
         held = None
     except OSError as error:
@@ -189,14 +189,6 @@ def _kept_from_workers(run: RunFolder) -> Iterator[Status | None]:
     finally:
         if held:
             held.close()
-
-
-def _lock_patiently(folder: Path) -> IO[str] | None:
-    # Another page may hold it for an instant.
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (held := lock(folder)) is None and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
-    return held
 
 
 def _wait_until_gone(status: Status | None) -> None:

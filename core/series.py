@@ -16,8 +16,8 @@ MOST_EVALUATIONS = 500
 MOST_LINES = 300
 MOST_FOLLOWED = 50
 # A page that opens a long run is answered in between: one look may take this long, in pieces of so many bytes.
-LOOK_SECONDS = 0.02
-PIECE_BYTES = 1 << 17
+LOOK_SECONDS = 0.015
+PIECE_BYTES = 1 << 16
 STEP_FIELDS = (
     "n", "step", "epoch", "loss", "loss_min", "loss_max", "learning_rate", "grad_norm", "examples_per_second", "seconds_left",
     "total_steps", "steps", "tokens_per_second", "padding",

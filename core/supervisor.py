@@ -10,10 +10,20 @@ from pathlib import Path
 
 from core.desk_keeper import DeskKeeper
 from core.errors import RunError
-from core.files import write_json
 from core.jobs import JOB_FOLDERS
-from core.launching import NEED_TORCH, OFFLINE, changes_for, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
-from core.locks import lock
+from core.launching import (
+    NEED_TORCH,
+    OFFLINE,
+    changes_for,
+    forks_here,
+    is_looked_after,
+    lane_of,
+    may_ask_the_hub,
+    processes_of,
+    tell_supervisor,
+    worker_arguments,
+)
+from core.locks import lock_soon
 from core.memory_events import memory_kills
 from core.preloading import PRELOADED, Libraries
 from core.processes import Child, be_nicer, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
@@ -25,6 +35,7 @@ from core.visitors import shelves
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
 KILL_AFTER_SECONDS = 3.0
+LEAVING_SECONDS = 10.0
 SILENT_SECONDS = 60.0
 # How a process ends that the kernel, or somebody, killed.
 KILLED = -9
@@ -195,6 +206,15 @@ def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object]
     run.set_status(state=state, detail=detail, finished=time.time(), error=dict(error or {}))
 
 
+def may_leave(supervisor: Supervisor) -> bool:
+    """Say that this process leaves, so that the next who queues a run starts another; stay where one came in just before."""
+    tell_supervisor(supervisor.runs_dir, leaves=True)
+    if not supervisor.open_runs():
+        return True
+    tell_supervisor(supervisor.runs_dir)
+    return False
+
+
 def main() -> int:
     """Serve a runs folder until nobody needs it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -202,25 +222,29 @@ def main() -> int:
     runs_dir: Path = parser.parse_args().runs_dir.resolve()
     if not runs_dir.is_dir():
         raise RunError(f"There is no runs folder {runs_dir}.")
-    held = lock(runs_dir)
+    held = lock_soon(runs_dir, LEAVING_SECONDS, lambda: is_looked_after(runs_dir))
     if held is None:
         return 0
     # A forked worker must not hold the lock when this process dies.
     os.register_at_fork(after_in_child=held.close)
     os.environ |= OFFLINE
-    write_json(runs_dir / ".supervisor.json", {"pid": os.getpid(), "started": start_time(os.getpid())})
+    tell_supervisor(runs_dir)
     # To load the libraries keeps a core busy for seconds.
     be_nicer()
     supervisor = Supervisor(runs_dir, forks_here())
     supervisor.libraries.load_beside()
-    while not supervisor.is_idle() and runs_dir.is_dir():
+    while runs_dir.is_dir():
         try:
             supervisor.tick()
+            if supervisor.is_idle() and may_leave(supervisor):
+                break
         except OSError as error:
             # A full disk or a folder deleted meanwhile: the next tick looks again.
             print(f"{time.strftime('%H:%M:%S')} {error}", file=sys.stderr, flush=True)  # noqa: T201
             time.sleep(1)
         time.sleep(TICK_SECONDS)
+    # Whoever was started meanwhile waits for it.
+    held.close()
     return 0
 
 

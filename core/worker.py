@@ -12,11 +12,10 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO
 
 from core.errors import DiskFullError, MachineError, StudioError, is_disk_full, one_sentence
 from core.launching import OFFLINE, may_ask_the_hub
-from core.locks import lock
+from core.locks import lock_soon
 from core.processes import start_time, step_back
 from core.run_log import RunLog
 from core.runs import RunFolder
@@ -53,7 +52,8 @@ def main(run_path: Path) -> int:
 
 def do(run: RunFolder, seconds: float | None = None) -> int:
     """Do what the folder asks for in this process, in so many `seconds` at most, and return the exit code."""
-    held = _lock_soon(run.path)
+    # Who moves a run in the queue holds its lock for some milliseconds.
+    held = lock_soon(run.path, LOCK_SECONDS)
     if held is None:
         # Another supervisor's worker has it.
         return 0
@@ -98,14 +98,6 @@ def _follow(run: RunFolder) -> int:
         time.sleep(LAST_WORD_SECONDS)
         return 1
     return 0
-
-
-def _lock_soon(path: Path) -> IO[str] | None:
-    """Lock the folder; who moves a run in the queue holds its lock for some milliseconds."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while (held := lock(path)) is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return held
 
 
 def _keep_beating(log: RunLog, ended: threading.Event) -> None:

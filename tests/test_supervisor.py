@@ -8,19 +8,24 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 
+from core import launching
 from core.config import RunConfig
 from core.files import read_json
-from core.launching import ensure_supervisor
+from core.launching import ensure_supervisor, is_looked_after, tell_supervisor
+from core.locks import lock
 from core.preloading import Libraries
 from core.processes import is_alive, start_time
 from core.recipes import recipe_config
 from core.run_store import create_run, delete_run
 from core.runs import RunFolder, Status
 from core.settings import override
+from core.supervisor import Supervisor, may_leave
 from tests.conftest import wait_for
 
 SHORT = {"max_steps": 4, "eval_every": 2, "snapshots": False}
@@ -133,6 +138,41 @@ def test_second_supervisor_leaves_at_once(warm_runs: Path) -> None:
     result = subprocess.run([sys.executable, "-m", "core.supervisor", str(warm_runs)], timeout=30, check=False)
     assert result.returncode == 0
     assert read_json(warm_runs / ".supervisor.json") == before
+
+
+def test_run_that_comes_while_a_supervisor_leaves_is_done_by_the_next_one(runs_dir: Path) -> None:
+    held = lock(runs_dir)
+    assert held is not None
+    # This process is the one that leaves: it lives, and still has the folder.
+    tell_supervisor(runs_dir, leaves=True)
+    run = queue(runs_dir, **SHORT)
+    time.sleep(0.5)
+    held.close()
+    assert ended(run, 90).state == "done"
+
+
+def test_supervisor_whose_minute_is_over_stays_where_a_run_has_come(runs_dir: Path) -> None:
+    supervisor = Supervisor(runs_dir, fork=False)
+    tell_supervisor(runs_dir)
+    assert is_looked_after(runs_dir)
+    assert may_leave(supervisor) and not is_looked_after(runs_dir)
+    create_run(runs_dir, demo(**SHORT), None)
+    assert not may_leave(supervisor) and is_looked_after(runs_dir)
+
+
+def test_one_that_this_process_started_is_not_relied_on_once_it_leaves(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[SimpleNamespace] = []
+
+    def spawn(*_: Any) -> SimpleNamespace:
+        started.append(SimpleNamespace(pid=os.getpid(), poll=lambda: None))
+        return started[-1]
+
+    monkeypatch.setattr(launching, "spawn_detached", spawn)
+    for leaves, expected in ((None, 1), (None, 1), (False, 1), (True, 2)):
+        if leaves is not None:
+            tell_supervisor(runs_dir, leaves=leaves)
+        ensure_supervisor(runs_dir)
+        assert len(started) == expected
 
 
 def test_run_survives_its_supervisor_and_the_next_one_follows_it(runs_dir: Path) -> None:
