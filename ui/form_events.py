@@ -39,10 +39,12 @@ def wire_form(studio: Studio, page: Page) -> None:
         chosen = named.then(bound(choose_recipe, studio), [page.recipe, page.yours], page.form_outputs(), **QUIET)
         chosen.then(**forget_look(page)).then(**request_view(studio, page))
     page.data.view.ended(bound(show_memory, studio), [page.recipe, page.yours], page.train.memory, **QUIET)
-    for widget in page.widgets():
-        for change in _changes_of(widget):
-            changed = change(bound(edit_form, studio), page.form_inputs(), page.form_outputs(), **QUIET)
-            changed.then(**forget_look(page)).then(**request_view(studio, page))
+    # One event for all of them: a browser looks through all events for each component when it opens the page. What a person
+    # changes while the server still answers is told when it has.
+    changes = [change for widget in page.widgets() for change in _changes_of(widget)]
+    edit: dict[str, Any] = {"inputs": page.form_inputs(), "outputs": page.form_outputs(), "trigger_mode": "always_last"}
+    changed = gr.on(changes, bound(edit_form, studio), **edit, **QUIET)
+    changed.then(**forget_look(page)).then(**request_view(studio, page))
 
 
 SIZE_TITLES = {"instant": "Instant (seconds)", "laptop": "Laptop (minutes)", "book": "Book (a GPU and the Hub)"}
