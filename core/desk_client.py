@@ -75,10 +75,11 @@ def wake_desk(runs_dir: Path) -> None:
     Raises:
         RunError: the supervisor cannot be started.
     """
-    ensure_supervisor(runs_dir)
     folder = studio_of(runs_dir) / DESK
     folder.mkdir(mode=0o700, exist_ok=True)
+    # Before the supervisor is looked for: one that is about to leave looks once more who wants something.
     (folder / WANTED).touch()
+    ensure_supervisor(runs_dir)
 
 
 def _find_desk(runs_dir: Path) -> Mapping[str, Any]:

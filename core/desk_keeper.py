@@ -31,7 +31,7 @@ class DeskKeeper:
         """
         if self.child is not None and self.child.poll() is not None:
             self.child = None
-        if self.child is None and self._is_wanted() and time.monotonic() > self._not_before:
+        if self.child is None and self.is_wanted() and time.monotonic() > self._not_before:
             self._not_before = time.monotonic() + RESTART_SECONDS
             if broken:
                 mine = os.getpid()
@@ -41,7 +41,8 @@ class DeskKeeper:
         if self.child is not None and (self.folder / BUSY).exists() != busy:
             (self.folder / BUSY).touch() if busy else (self.folder / BUSY).unlink()
 
-    def _is_wanted(self) -> bool:
+    def is_wanted(self) -> bool:
+        """Tell whether somebody has asked for the desk within the last seconds."""
         try:
             return abs(time.time() - (self.folder / WANTED).stat().st_mtime) < WANTED_SECONDS
         except FileNotFoundError:

@@ -6,20 +6,19 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from core.errors import RunError
-from core.files import read_json, write_json
+from core.files import read_json
 from core.jobs import FETCHING
 from core.machine import gpu_count
 from core.prepared import MINED, PREPARED
-from core.processes import Child, is_alive, spawn_detached, start_time
+from core.processes import Child, spawn_detached
 from core.quick_jobs import LOOKED, TRIED
 from core.runs import RunFolder
+from core.supervisor_note import Note, note_of, stays
 from core.visitors import owner_of_shelf, studio_of
 
 DEVICE, QUICK = "device", "quick"
-TOLD = ".supervisor.json"
 # Lanes whose workers need torch: they wait until it is loaded.
 NEED_TORCH = (DEVICE, QUICK)
 # The Hub is asked only when a person asks for something from it: a worker is offline unless told otherwise.
@@ -89,29 +88,14 @@ def forks_here() -> bool:
     return sys.platform == "linux" and os.environ.get("STUDIO_SPAWN") != "1"
 
 
-# The supervisors that this process started: one that still imports has not told its name yet, and one that has
-# ended is reaped here instead of staying a zombie.
-_started: dict[Path, Child] = {}
+# The supervisor that this process started last for a folder, and the note that lay there then: until there is another one it
+# still imports, or waits for the folder.
+_started: dict[Path, tuple[Child, Note]] = {}
+# Those before it, until they have ended: they are reaped here instead of staying zombies.
+_earlier: list[Child] = []
 _starting = threading.Lock()
 # What the environment of a supervisor holds otherwise than that of who starts it.
 supervisor_differs: dict[str, str | None] = {}
-
-
-def tell_supervisor(runs_dir: Path, *, leaves: bool = False) -> None:
-    """Say that this process looks after a runs folder, or that it is about to leave it and nobody may rely on it any more."""
-    told = {"pid": os.getpid(), "started": start_time(os.getpid()), "leaves": leaves}
-    write_json(runs_dir / TOLD, told)
-
-
-def is_looked_after(runs_dir: Path) -> bool:
-    """Tell whether a supervisor is at work in a runs folder, and stays."""
-    known = _told(runs_dir)
-    return not known.get("leaves") and is_alive(known.get("pid"), known.get("started"))
-
-
-def _told(runs_dir: Path) -> dict[str, Any]:
-    known = read_json(runs_dir / TOLD)
-    return known if isinstance(known, dict) else {}
 
 
 def ensure_supervisor(runs_dir: Path) -> None:
@@ -123,13 +107,15 @@ def ensure_supervisor(runs_dir: Path) -> None:
     runs_dir = studio_of(runs_dir)
     # Two visitors may press at the same moment: the second finds the first one's.
     with _starting:
-        mine, known = _started.get(runs_dir), _told(runs_dir)
-        is_mine_leaving = mine is not None and known.get("leaves") and known.get("pid") == mine.pid
-        if (mine is not None and mine.poll() is None and not is_mine_leaving) or is_looked_after(runs_dir):
+        _earlier[:] = [child for child in _earlier if child.poll() is None]
+        note, mine = note_of(runs_dir), _started.get(runs_dir)
+        if stays(note) or (mine is not None and mine[0].poll() is None and mine[1] == note):
             return
+        if mine is not None:
+            _earlier.append(mine[0])
         try:
             asked = ["-m", "core.supervisor", str(runs_dir)]
-            _started[runs_dir] = spawn_detached(asked, runs_dir / ".supervisor.log", supervisor_differs)
+            _started[runs_dir] = spawn_detached(asked, runs_dir / ".supervisor.log", supervisor_differs), note
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise RunError(f"No supervisor can be started in {str(runs_dir)[-120:]} ({reason}); free some space there.") from None

@@ -14,7 +14,7 @@ import psutil
 
 from core.adjusting import halve_batch_of
 from core.errors import RunError, is_disk_full
-from core.locks import lock_soon
+from core.locks import LOOK_SECONDS, lock_soon
 from core.processes import START_TIME_SLACK_SECONDS
 from core.run_store import list_runs
 from core.runs import RunFolder, Status
@@ -23,7 +23,7 @@ from core.visitors import shelves, studio_of
 RESUMABLE_STATES = ("stopped", "interrupted", "failed")
 MEMORY = "memory"
 REMOVED = "Removed from the queue."
-PATIENCE_SECONDS, LEAVING_SECONDS, LOOK_SECONDS = 1.0, 5.0, 0.02
+PATIENCE_SECONDS, LEAVING_SECONDS = 1.0, 5.0
 # The supervisor reaps a process and writes the last word on it one after the other: let it finish.
 LAST_WORD_SECONDS = 0.1
 # What an earlier turn left in `status.json`.

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 import time
@@ -11,31 +12,20 @@ from pathlib import Path
 from core.desk_keeper import DeskKeeper
 from core.errors import RunError
 from core.jobs import JOB_FOLDERS
-from core.launching import (
-    NEED_TORCH,
-    OFFLINE,
-    changes_for,
-    forks_here,
-    is_looked_after,
-    lane_of,
-    may_ask_the_hub,
-    processes_of,
-    tell_supervisor,
-    worker_arguments,
-)
+from core.launching import NEED_TORCH, OFFLINE, changes_for, forks_here, lane_of, may_ask_the_hub, processes_of, worker_arguments
 from core.locks import lock_soon
 from core.memory_events import memory_kills
 from core.preloading import PRELOADED, Libraries
 from core.processes import Child, be_nicer, end_process, fork_child, is_alive, signal_name, spawn_detached, start_time
 from core.run_store import iter_runs
 from core.runs import RunFolder, Status
+from core.supervisor_note import is_looked_after, tell_supervisor
 from core.sweeping import Sweeper
 from core.visitors import shelves
 
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 60.0
 KILL_AFTER_SECONDS = 3.0
-LEAVING_SECONDS = 10.0
 SILENT_SECONDS = 60.0
 # How a process ends that the kernel, or somebody, killed.
 KILLED = -9
@@ -56,6 +46,7 @@ class Supervisor:
         self._heard: dict[Path, tuple[float | None, float]] = {}
         self._known_final: dict[Path, tuple[int, int]] = {}
         self._busy_until = time.monotonic() + IDLE_SECONDS
+        self._says_it_leaves = True
 
     def open_runs(self) -> list[tuple[RunFolder, Status]]:
         """Return the runs that are queued or working; a final one is read again only when its status changed."""
@@ -105,6 +96,18 @@ class Supervisor:
     def is_idle(self) -> bool:
         """Tell whether nothing ran, waited or watched for a minute."""
         return time.monotonic() > self._busy_until
+
+    def stay(self) -> None:
+        """Say that this process looks after the folder, where that is not what it said last."""
+        if self._says_it_leaves:
+            tell_supervisor(self.runs_dir)
+            self._says_it_leaves = False
+
+    def may_leave(self) -> bool:
+        """Say that this process leaves, so that whoever comes from now on starts another; not if one came just before."""
+        self._says_it_leaves = True
+        tell_supervisor(self.runs_dir, leaves=True)
+        return not (self.open_runs() or self.desk.is_wanted() or self._wanted())
 
     def _reap(self) -> None:
         """Bury the workers that have ended, also when somebody deleted their folder meanwhile."""
@@ -206,15 +209,6 @@ def _finish(run: RunFolder, state: str, detail: str, error: Mapping[str, object]
     run.set_status(state=state, detail=detail, finished=time.time(), error=dict(error or {}))
 
 
-def may_leave(supervisor: Supervisor) -> bool:
-    """Say that this process leaves, so that the next who queues a run starts another; stay where one came in just before."""
-    tell_supervisor(supervisor.runs_dir, leaves=True)
-    if not supervisor.open_runs():
-        return True
-    tell_supervisor(supervisor.runs_dir)
-    return False
-
-
 def main() -> int:
     """Serve a runs folder until nobody needs it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -222,21 +216,23 @@ def main() -> int:
     runs_dir: Path = parser.parse_args().runs_dir.resolve()
     if not runs_dir.is_dir():
         raise RunError(f"There is no runs folder {runs_dir}.")
-    held = lock_soon(runs_dir, LEAVING_SECONDS, lambda: is_looked_after(runs_dir))
+    # One that leaves has it until it is gone; one that stays says so.
+    held = lock_soon(runs_dir, math.inf, lambda: is_looked_after(runs_dir))
     if held is None:
         return 0
     # A forked worker must not hold the lock when this process dies.
     os.register_at_fork(after_in_child=held.close)
     os.environ |= OFFLINE
-    tell_supervisor(runs_dir)
     # To load the libraries keeps a core busy for seconds.
     be_nicer()
     supervisor = Supervisor(runs_dir, forks_here())
+    supervisor.stay()
     supervisor.libraries.load_beside()
     while runs_dir.is_dir():
         try:
+            supervisor.stay()
             supervisor.tick()
-            if supervisor.is_idle() and may_leave(supervisor):
+            if supervisor.is_idle() and supervisor.may_leave():
                 break
         except OSError as error:
             # A full disk or a folder deleted meanwhile: the next tick looks again.

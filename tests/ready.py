@@ -68,6 +68,11 @@ class ReadyProcess:
         return code
 
 
+def without_blocks(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a page is started with: it keeps no blocks of memory, as the tests' own processes do."""
+    return {name: value for name, value in environment.items() if name not in KEEP_BLOCKS}
+
+
 def read_at_loading(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name == READ_AT_LOADING or not name.startswith(READ_LATER)}
 
@@ -76,14 +81,14 @@ class Ready:
     """One process with loaded libraries, started when it is first needed."""
 
     def __init__(self, kind: str) -> None:
-        self.kind, self._seen = kind, dict(os.environ)
+        self.kind, self._seen = kind, without_blocks(os.environ)
         self._process: subprocess.Popen[str] | None = None
         self._folder = tempfile.TemporaryDirectory()
         self._started = 0
 
     def fits(self, environment: Mapping[str, str]) -> bool:
         """Tell whether libraries loaded in that environment would be those that are loaded here."""
-        return read_at_loading(environment) == read_at_loading(self._seen)
+        return read_at_loading(without_blocks(environment)) == read_at_loading(self._seen)
 
     def _loaded(self) -> subprocess.Popen[str]:
         if self._process is None:

@@ -47,7 +47,7 @@ class RealApp:
 
     def start(self) -> None:
         """Start it, or start it again where it was killed, on the same port."""
-        environment = {name: value for name, value in os.environ.items() if name != "STUDIO_DATA_DIR"}
+        environment = {name: value for name, value in ready.without_blocks(os.environ).items() if name != "STUDIO_DATA_DIR"}
         began = time.monotonic()
         environment["GRADIO_SERVER_PORT"] = str(self.port)
         self.process = ready.start(ready.PAGE, self.arguments, environment, self.log, self.log)

@@ -17,7 +17,7 @@ import pytest
 from core import launching
 from core.config import RunConfig
 from core.files import read_json
-from core.launching import ensure_supervisor, is_looked_after, tell_supervisor
+from core.launching import ensure_supervisor
 from core.locks import lock
 from core.preloading import Libraries
 from core.processes import is_alive, start_time
@@ -25,7 +25,8 @@ from core.recipes import recipe_config
 from core.run_store import create_run, delete_run
 from core.runs import RunFolder, Status
 from core.settings import override
-from core.supervisor import Supervisor, may_leave
+from core.supervisor import Supervisor
+from core.supervisor_note import is_looked_after, tell_supervisor
 from tests.conftest import wait_for
 
 SHORT = {"max_steps": 4, "eval_every": 2, "snapshots": False}
@@ -146,18 +147,33 @@ def test_run_that_comes_while_a_supervisor_leaves_is_done_by_the_next_one(runs_d
     # This process is the one that leaves: it lives, and still has the folder.
     tell_supervisor(runs_dir, leaves=True)
     run = queue(runs_dir, **SHORT)
-    time.sleep(0.5)
+    time.sleep(1)
+    assert launching._started[runs_dir][0].poll() is None and not is_looked_after(runs_dir), "it waits"
     held.close()
     assert ended(run, 90).state == "done"
 
 
 def test_supervisor_whose_minute_is_over_stays_where_a_run_has_come(runs_dir: Path) -> None:
     supervisor = Supervisor(runs_dir, fork=False)
-    tell_supervisor(runs_dir)
+    supervisor.stay()
     assert is_looked_after(runs_dir)
-    assert may_leave(supervisor) and not is_looked_after(runs_dir)
+    assert supervisor.may_leave() and not is_looked_after(runs_dir)
     create_run(runs_dir, demo(**SHORT), None)
-    assert not may_leave(supervisor) and is_looked_after(runs_dir)
+    assert not supervisor.may_leave()
+    supervisor.stay()
+    assert is_looked_after(runs_dir)
+
+
+def test_supervisor_that_could_not_look_before_it_leaves_says_that_it_stays(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = Supervisor(runs_dir, fork=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor, "open_runs", lambda: list((runs_dir / "gone").iterdir()))
+        with pytest.raises(FileNotFoundError):
+            supervisor.may_leave()
+    supervisor.stay()
+    assert is_looked_after(runs_dir)
 
 
 def test_one_that_this_process_started_is_not_relied_on_once_it_leaves(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +184,8 @@ def test_one_that_this_process_started_is_not_relied_on_once_it_leaves(runs_dir:
         return started[-1]
 
     monkeypatch.setattr(launching, "spawn_detached", spawn)
-    for leaves, expected in ((None, 1), (None, 1), (False, 1), (True, 2)):
+    # It stays after all and then leaves once more: whoever was started in between has found it staying, and is gone soon.
+    for leaves, expected in ((None, 1), (None, 1), (False, 1), (True, 2), (None, 2), (False, 2), (True, 3)):
         if leaves is not None:
             tell_supervisor(runs_dir, leaves=leaves)
         ensure_supervisor(runs_dir)

@@ -3,12 +3,12 @@
 It asks nobody who they are, so it has no place where people sign in.
 """
 
-import asyncio
 import gzip
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -34,7 +34,7 @@ class Packed:
         self.address = f"/gradio_api/file={file}"
         self.packed = cache(lambda: gzip.compress(file.read_bytes(), 6))
         self.kept: dict[tuple[Any, ...], Response] = {}
-        self.turn = asyncio.Lock()
+        self.making: dict[tuple[Any, ...], anyio.Lock] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand out what is packed, or pass the request on."""
@@ -56,8 +56,11 @@ class Packed:
         answer = self.kept.get(key)
         if answer is None:
             # Where many come at once, what the first one waits for is everybody's.
-            async with self.turn:
-                answer = self.kept.get(key) or await self._make(key, scope, receive)
+            try:
+                async with self.making.setdefault(key, anyio.Lock()):
+                    answer = self.kept.get(key) or await self._make(key, scope, receive)
+            finally:
+                self.making.pop(key, None)
         await answer(scope, receive, send)
 
     async def _make(self, key: tuple[Any, ...], scope: Scope, receive: Receive) -> Response:

@@ -62,6 +62,10 @@ class Visitor:
     told: set[str] = field(default_factory=set)
 
 
+# What one who queues runs has met: how long answers took, faults, and every long number in hex that it was told.
+Report = tuple[Visitor, dict[str, list[int]], Counter[str], set[str]]
+
+
 @dataclass
 class Load:
     """Everything that was asked of one app, and what came back."""
@@ -71,6 +75,7 @@ class Load:
     milliseconds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     faults: Counter[str] = field(default_factory=Counter)
     is_over: bool = False
+    reports: list[Report] = field(default_factory=list)
 
     def queueing(self) -> list[Visitor]:
         return self.visitors[:QUEUEING]
@@ -118,6 +123,7 @@ async def open_page(load: Load, http: aiohttp.ClientSession, asked: Asked, who: 
     began = time.monotonic()
     for path in ("/", f"/gradio_api/file={PLOTLY_JS}"):
         async with http.get(load.url + path) as answer:
+            answer.raise_for_status()
             await answer.read()
     for name, data in (("know_visitor", [who.token]), ("name_recipe", ["quick-demo", None]), ("open_page", [who.token, None])):
         told = await ask(load, http, "fill", who, "run/predict", {"fn_index": asked.by_name[name], "data": data})
@@ -145,6 +151,7 @@ async def browse(load: Load, http: aiohttp.ClientSession, asked: Asked, who: Vis
             load.faults["somebody else's run was shown"] += bool(told) and not told.get("gone")
         await asyncio.sleep((news or {}).get("wait", 3000) / 1000)
     for each in beside:
+        load.faults["a page no longer followed its run"] += each.done()
         each.cancel()
 
 
@@ -181,20 +188,23 @@ def begin_queueing(load: Load, who: Visitor, until: float) -> Connection:
 
 
 def listen(load: Load, who: Visitor, hears: Connection) -> None:
-    """Take in each run that a visitor has started, and at the end what its client met."""
+    """Take in each run that a visitor has started, and keep what its client has met for the end."""
     with hears:
         try:
             while isinstance(told := hears.recv(), str):
                 who.began.append(told)
                 who.shown = told
         except EOFError:
-            load.faults["client: it ended by itself"] += 1
-            return
-    milliseconds, faults, seen = told
-    for kind, values in milliseconds.items():
-        load.milliseconds[kind] += values
-    load.faults += faults
-    who.told |= seen
+            told = {}, Counter({"client: it ended by itself": 1}), set()
+    load.reports.append((who, *told))
+
+
+def take_in_reports(load: Load) -> None:
+    for who, milliseconds, faults, told in load.reports:
+        for kind, values in milliseconds.items():
+            load.milliseconds[kind] += values
+        load.faults += faults
+        who.told |= told
 
 
 def queue_runs(load: Load, who: Visitor, until: float, tells: Connection) -> None:
@@ -273,7 +283,7 @@ def measure(runs_dir: Path, seconds: float) -> dict[str, Any]:
     # Its own threads wait for each other otherwise, and what it measures is itself.
     sys.setswitchinterval(SWITCH_SECONDS)
     until = time.monotonic() + seconds
-    # All of them are forked before this process has a thread or an event loop.
+    # All of them are forked before this process has threads of its own or an event loop.
     told = [(who, begin_queueing(load, who, until)) for who in load.queueing()]
     queueing = [threading.Thread(target=listen, args=(load, *each)) for each in told]
     for each in queueing:
@@ -282,6 +292,7 @@ def measure(runs_dir: Path, seconds: float) -> dict[str, Any]:
         memory = asyncio.run(visit(load, queueing, psutil.Process(app.process.pid)))
     finally:
         app.kill()
+    take_in_reports(load)
     look_for_leaks(load)
     done = look_at_turns(load, runs_dir)
     p95 = {f"{name}_p95_ms": float(np.percentile(values, 95)) for name, values in load.milliseconds.items()}
