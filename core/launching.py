@@ -112,7 +112,7 @@ def ensure_supervisor(runs_dir: Path) -> None:
         if stays(note) or (mine is not None and mine[0].poll() is None and mine[1] == note):
             return
         if mine is not None:
-            _earlier.append(mine[0])
+            _earlier.append(_started.pop(runs_dir)[0])
         try:
             asked = ["-m", "core.supervisor", str(runs_dir)]
             _started[runs_dir] = spawn_detached(asked, runs_dir / ".supervisor.log", supervisor_differs), note

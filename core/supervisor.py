@@ -46,7 +46,7 @@ class Supervisor:
         self._heard: dict[Path, tuple[float | None, float]] = {}
         self._known_final: dict[Path, tuple[int, int]] = {}
         self._busy_until = time.monotonic() + IDLE_SECONDS
-        self._says_it_leaves = True
+        self._said_it_stays = False
 
     def open_runs(self) -> list[tuple[RunFolder, Status]]:
         """Return the runs that are queued or working; a final one is read again only when its status changed."""
@@ -99,13 +99,13 @@ class Supervisor:
 
     def stay(self) -> None:
         """Say that this process looks after the folder, where that is not what it said last."""
-        if self._says_it_leaves:
+        if not self._said_it_stays:
             tell_supervisor(self.runs_dir)
-            self._says_it_leaves = False
+            self._said_it_stays = True
 
     def may_leave(self) -> bool:
         """Say that this process leaves, so that whoever comes from now on starts another; not if one came just before."""
-        self._says_it_leaves = True
+        self._said_it_stays = False
         tell_supervisor(self.runs_dir, leaves=True)
         return not (self.open_runs() or self.desk.is_wanted() or self._wanted())
 

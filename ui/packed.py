@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PACKED = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
 # A browser asks again after an hour: another version has the same address.
 OF_FILE = PACKED | {"Cache-Control": "public, max-age=3600"}
-# Gradio writes three quarters of a megabyte for each of these: a tenth of a second of a core, and nobody else is answered.
+# Gradio writes half a megabyte for each of these: a tenth of a second of a core, and nobody else is answered.
 SAME_FOR_ALL = frozenset({"/", "/config"})
 # They hold the address that the page was asked for at, which Gradio reads from these.
 TELL_ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
